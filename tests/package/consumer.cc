@@ -1,0 +1,1 @@
+#include "consumer.c" // the headers must work for both languages

@@ -1,0 +1,14 @@
+#!/bin/sh
+# check_analyzer.sh -- gcc's static analyzer over the library and the command: no findings.
+set -eu
+cd "$(dirname "$0")/.."
+
+if ! command -v gcc >/dev/null || ! gcc -fanalyzer -x c -S -o /dev/null /dev/null 2>/dev/null; then
+    echo "SKIP: no gcc with -fanalyzer is installed"
+    exit 77
+fi
+
+find base simulation storage index recovery engine tools -name '*.c' -print | sort |
+    xargs -n 1 -P "$(getconf _NPROCESSORS_ONLN)" \
+        gcc -std=c11 -D_POSIX_C_SOURCE=200809L -DSTRAND_VERSION_STRING='"0"' -I. -Iinclude \
+        -O1 -fanalyzer -Wno-unused-result -Werror -S -o /dev/null

@@ -1,0 +1,17 @@
+#!/bin/sh
+# check_cppcheck.sh -- cppcheck over the library and the command: no findings but those that
+# tools/cppcheck_suppressions.txt gives a reason for.
+set -eu
+cd "$(dirname "$0")/.."
+
+if ! command -v cppcheck >/dev/null; then
+    echo "SKIP: cppcheck is not installed"
+    exit 77
+fi
+
+cppcheck --quiet --error-exitcode=1 --std=c11 --language=c -j "$(getconf _NPROCESSORS_ONLN)" \
+    --enable=warning,performance,portability --inconclusive \
+    --suppressions-list=tools/cppcheck_suppressions.txt \
+    -D__x86_64__ -D__BYTE_ORDER__=1234 -D__ORDER_LITTLE_ENDIAN__=1234 \
+    -DSTRAND_VERSION_STRING='"0"' -I. -Iinclude \
+    base simulation storage index recovery engine tools
