@@ -1,0 +1,119 @@
+/* strandline/engine.h -- Open a data directory; list and delete its logs; health.
+ *
+ * One process writes a data directory at a time; any number of processes may read it with
+ * STRAND_ENGINE_READ_ONLY.  Every function may be called from any thread.  A handle belongs to the
+ * process that opened it: in a forked child every call but close fails with STRAND_ERR_FORKED, and
+ * close only frees memory.
+ */
+#ifndef STRANDLINE_ENGINE_H
+#define STRANDLINE_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "strandline/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct strand_fs;
+struct strand_engine;
+
+enum strand_engine_flag {
+    STRAND_ENGINE_READ_ONLY = 1,     /* no lock, no repair, no change; the directory must exist */
+    STRAND_ENGINE_MUST_EXIST = 2,    /* do not initialise an empty or missing directory */
+    STRAND_ENGINE_NETWORK_FS = 4,    /* allow network file systems, whose locks may not hold */
+    STRAND_ENGINE_NO_THREADS = 8,    /* start no thread: the host calls strand_engine_run() */
+    STRAND_ENGINE_COPY_READS = 16,   /* read with pread into memory, never through a map: a media
+                                        error is then a status and not a SIGBUS */
+};
+
+/* What the library would have printed.  LEVEL is a syslog number: 3 error, 4 warning, 5 notice,
+ * 6 info.  TEXT is one line without a newline, valid during the call.  Called on the thread that
+ * met the event, possibly under locks: it must not call back into the library. */
+typedef void strand_notice_fn(void *context, int level, const char *text);
+
+/* All zero (but struct_size) is the default. */
+struct strand_engine_options {
+    size_t struct_size;          /* sizeof(struct strand_engine_options) */
+    uint32_t flags;              /* enum strand_engine_flag */
+    uint32_t descriptor_budget;  /* files open at once; 0: half of RLIMIT_NOFILE; at least 16 */
+    uint32_t commit_interval_ms; /* sync what nobody waits for this often; 0: 200 */
+    uint64_t commit_bytes;       /* ... or after so many bytes per log; 0: 64 MiB */
+    const struct strand_fs *fs;  /* borrowed until close; NULL: strand_fs_posix() */
+    strand_notice_fn *notice;    /* NULL: silence */
+    void *notice_context;
+};
+
+/* Open DIRECTORY; create and initialise it if it is missing or empty.
+ *
+ * Opening recovers: each log is scanned and a torn tail is cut.  A damaged log does not make the
+ * call fail: it opens quarantined (see strand_log_open()).  A directory of a Kafka broker that is
+ * stopped is opened in place.
+ *
+ * Fails with STRAND_ERR_IN_USE (who holds it is in the message), _VERSION (written by a newer
+ * Strandline), _FOREIGN (holds something else), _FILE_SYSTEM (a network file system),
+ * _NOT_FOUND (read-only or MUST_EXIST), _PERMISSION, _INVALID, _IO, _NO_SPACE, _NO_MEMORY,
+ * _DESCRIPTORS. */
+STRAND_API STRAND_MUST_USE int strand_engine_open(const char *directory,
+                                                  const struct strand_engine_options *options,
+                                                  struct strand_engine **out_engine);
+
+/* Make everything written durable, then release the directory.  Accepts NULL.
+ *
+ * STRAND_ERR_BUSY, with nothing harmed, while a log handle, cursor or fetch is open.  After any
+ * other result the handle is gone: an error then says which log could not be made durable. */
+STRAND_API int strand_engine_close(struct strand_engine *engine);
+
+/* Without threads of the library's own: do what is due (commit rounds, the frontier) and return.
+ * *OUT_NEXT_MS, if not NULL, is when to call again at the latest, -1 when there is nothing to do.
+ * Does nothing when the engine has threads. */
+STRAND_API STRAND_MUST_USE int strand_engine_run(struct strand_engine *engine,
+                                                 int64_t *out_next_ms);
+
+/* Return once everything appended before this call, to every log, is durable. */
+STRAND_API STRAND_MUST_USE int strand_engine_sync(struct strand_engine *engine);
+
+enum strand_log_state {
+    STRAND_LOG_HEALTHY = 0,
+    STRAND_LOG_FAILED = 1,      /* a sync or a write of unknown extent failed; reopen the engine */
+    STRAND_LOG_QUARANTINED = 2, /* damage below what was durable; readable, refuses changes */
+};
+
+struct strand_log_info {
+    const char *topic; /* valid during the visit */
+    int32_t partition;
+    enum strand_log_state state;
+    const char *reason; /* why it is not healthy; "" otherwise */
+    int64_t log_start;
+    int64_t high_watermark;
+    int64_t log_end;
+    uint64_t size_bytes;
+    uint32_t segment_count;
+    int64_t recovered_cut_bytes;    /* what opening cut off as torn or suspect, 0 = nothing */
+    int64_t recovered_first_offset; /* the first offset of it; -1 = nothing */
+    const char *recovered_reason;   /* "" = nothing */
+};
+
+/* Return 0 to go on; anything else ends the listing and is returned. */
+typedef int strand_log_visit_fn(void *context, const struct strand_log_info *info);
+
+/* Visit every log, by topic (bytewise) and partition. */
+STRAND_API STRAND_MUST_USE int strand_engine_list(struct strand_engine *engine,
+                                                  strand_log_visit_fn *visit, void *context);
+
+/* Delete a log and everything in it.  Gone for good, crash or not, when the call returns.
+ * STRAND_ERR_NOT_FOUND; STRAND_ERR_BUSY while a handle, cursor or fetch is open on it. */
+STRAND_API STRAND_MUST_USE int strand_engine_delete_log(struct strand_engine *engine,
+                                                        const char *topic, int32_t partition);
+
+/* STRAND_OK while every log is healthy; otherwise the status of the first that is not, with its
+ * sentence as the message. */
+STRAND_API STRAND_MUST_USE int strand_engine_health(struct strand_engine *engine);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,296 @@
+/* strandline/log.h -- One partition's log: append, wait, read, cut.
+ *
+ *     log start     high watermark     durable end       log end
+ *        |                |                 |               |
+ *        [================================================)   offsets
+ *
+ *     log start <= high watermark <= durable end <= log end, always.
+ *
+ * Durability: by default an append returns once its records survive loss of power
+ * (STRAND_DURABLE).  With STRAND_WRITTEN it returns once they survive death of the process.
+ *
+ * Without replicas the high watermark is the durable end: a reader of committed records never sees
+ * what a power cut could take back.
+ *
+ * Threading: a handle may be shared by any number of threads.  A cursor or a fetch is used by one
+ * thread at a time.
+ */
+#ifndef STRANDLINE_LOG_H
+#define STRANDLINE_LOG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "strandline/record.h"
+#include "strandline/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct strand_cursor;
+struct strand_engine;
+struct strand_log;
+struct strand_log_segment;
+
+/* ---- Opening ---------------------------------------------------------------------------------- */
+
+enum strand_log_flag {
+    STRAND_LOG_MUST_EXIST = 1, /* STRAND_ERR_NOT_FOUND instead of creating it */
+    STRAND_LOG_EXCLUSIVE = 2,  /* STRAND_ERR_EXISTS when it is there */
+    STRAND_LOG_REPLICATED = 4, /* only at creation: the high watermark moves by
+                                  strand_log_set_high_watermark() alone, and offset gaps are legal */
+};
+
+enum strand_timestamp_type { STRAND_CREATE_TIME = 0, STRAND_LOG_APPEND_TIME = 1 };
+
+/* Zero is the default of each.  The names in comments are Kafka's, for strand_log_set(). */
+struct strand_log_options {
+    size_t struct_size;         /* sizeof(struct strand_log_options) */
+    uint32_t flags;             /* enum strand_log_flag */
+    int32_t segment_bytes;      /* segment.bytes, 14..INT32_MAX; 0: 1 GiB */
+    int64_t segment_ms;         /* segment.ms, >= 1; 0: 7 days; by the records' timestamps */
+    int32_t max_message_bytes;  /* max.message.bytes: one batch, as stored; 0: 1048588 */
+    int32_t timestamp_type;     /* message.timestamp.type: enum strand_timestamp_type */
+    int32_t codec;              /* compression.type: enum strand_codec; for records, not batches */
+    int32_t compression_level;  /* compression.lz4.level; 0: the codec's default */
+};
+
+/* Open TOPIC-PARTITION; create it if it is missing.  TOPIC follows Kafka's rules: 1 to 249 of
+ * [a-zA-Z0-9._-], not "." or ".."; PARTITION >= 0.  Several handles of one log may be open; the
+ * options of the first open count, later ones may only confirm them.
+ *
+ * A quarantined log opens, reads and refuses changes.  Fails with STRAND_ERR_INVALID (a name outside
+ * the rules, an option out of range), _NOT_FOUND, _EXISTS, _READ_ONLY, _IO, _NO_SPACE, _NO_MEMORY. */
+STRAND_API STRAND_MUST_USE int strand_log_open(struct strand_engine *engine, const char *topic,
+                                               int32_t partition,
+                                               const struct strand_log_options *options,
+                                               struct strand_log **out_log);
+
+/* Accepts NULL.  STRAND_ERR_BUSY, with nothing harmed, while a cursor or fetch is open on it.
+ * Closing makes nothing durable that was not asked to be; strand_engine_close() does. */
+STRAND_API int strand_log_close(struct strand_log *log);
+
+/* Read or change an option by Kafka's name while the log is open, for instance "segment.bytes".
+ * Not stored.  STRAND_ERR_NOT_FOUND for an unknown name, STRAND_ERR_INVALID for a bad value. */
+STRAND_API STRAND_MUST_USE int strand_log_set(struct strand_log *log, const char *name,
+                                              const char *value);
+STRAND_API STRAND_MUST_USE int strand_log_get(struct strand_log *log, const char *name,
+                                              char *value, size_t value_size);
+
+/* ---- Appending -------------------------------------------------------------------------------- */
+
+enum strand_durability {
+    STRAND_DURABLE = 0, /* survives loss of power when the call returns */
+    STRAND_WRITTEN = 1, /* survives death of the process */
+};
+
+struct strand_append_options {
+    size_t struct_size;       /* sizeof(struct strand_append_options) */
+    int32_t durability;       /* enum strand_durability */
+    int32_t is_follower;      /* encoded batches only: keep offsets and epochs as they are */
+    int64_t timeout_ms;       /* of the wait for durability; 0 or less: without limit */
+};
+
+/* What an append did.  Also the ticket for strand_log_wait(). */
+struct strand_appended {
+    int64_t base_offset;   /* of the first record */
+    int64_t end_offset;    /* one beyond the last */
+    uint64_t generation;   /* of the log; changes with each truncation */
+    int32_t leader_epoch;
+    int64_t log_append_time_ms; /* -1 unless message.timestamp.type is LogAppendTime */
+};
+
+/* Append RECORDS[0..COUNT) as one batch, or none of them.  COUNT >= 1.  NULL OPTIONS: durable.
+ * OUT_APPENDED may be NULL; it is set whenever the records were written, so also when the wait for
+ * durability failed or timed out.
+ *
+ * Fails with nothing written: STRAND_ERR_INVALID (no records, a null header key, a negative
+ * timestamp other than STRAND_NO_TIMESTAMP), _TOO_LARGE, _CODEC, _NO_SPACE (appends work again once
+ * there is room), _READ_ONLY, _QUARANTINED, _CLOSED, _NO_MEMORY.  Fails with the records written but
+ * perhaps not durable: _TIMEOUT, _TRUNCATED, _FAILED and _IO (the log has failed: the records may or
+ * may not be there after reopening). */
+STRAND_API STRAND_MUST_USE int strand_log_append(struct strand_log *log,
+                                                 const struct strand_record *records, size_t count,
+                                                 const struct strand_append_options *options,
+                                                 struct strand_appended *out_appended);
+
+/* Append encoded Kafka batches (magic 2), back to back in DATA[0..SIZE): all or none.
+ *
+ * As leader: batches come as a producer made them; offsets are assigned, the log's leader epoch is
+ * stamped, the CRC is left alone (only LogAppendTime changes it).  Refused: a base offset other than
+ * 0, a count that is not the offset span, control batches, a producer id without a sequence.
+ * As follower: offsets and epochs are kept; a gap above the log end is legal on a replicated log, an
+ * overlap is STRAND_ERR_OFFSETS; a lower epoch than the newest is STRAND_ERR_EPOCH.
+ * More failures: STRAND_ERR_BATCH (size, CRC, count), _MAGIC (0 and 1), _CODEC. */
+STRAND_API STRAND_MUST_USE int strand_log_append_batches(struct strand_log *log, const void *data,
+                                                         size_t size,
+                                                         const struct strand_append_options *options,
+                                                         struct strand_appended *out_appended);
+
+/* Begin leader epoch EPOCH at the log end: durable before the call returns and before its first
+ * batch.  EPOCH >= 0 and above the newest, else STRAND_ERR_EPOCH. */
+STRAND_API STRAND_MUST_USE int strand_log_begin_epoch(struct strand_log *log, int32_t epoch);
+
+/* ---- Waiting ---------------------------------------------------------------------------------- */
+
+/* TIMEOUT_MS < 0 waits without limit, 0 only looks; STRAND_ERR_TIMEOUT when it runs out.
+ * Without threads of the library's own a wait does the commit work itself. */
+
+/* Until the append is durable.  STRAND_ERR_TRUNCATED when it was cut off meanwhile. */
+STRAND_API STRAND_MUST_USE int strand_log_wait(struct strand_log *log,
+                                               const struct strand_appended *appended,
+                                               int64_t timeout_ms);
+
+/* Until the append is committed: below the high watermark. */
+STRAND_API STRAND_MUST_USE int strand_log_wait_committed(struct strand_log *log,
+                                                         const struct strand_appended *appended,
+                                                         int64_t timeout_ms);
+
+/* Until a reader at ISOLATION can read OFFSET. */
+STRAND_API STRAND_MUST_USE int strand_log_wait_data(struct strand_log *log, int64_t offset,
+                                                    int isolation, int64_t timeout_ms);
+
+/* ---- Positions -------------------------------------------------------------------------------- */
+
+struct strand_positions { /* one consistent snapshot */
+    int64_t log_start;
+    int64_t stable_end;     /* last stable offset: the high watermark, until there are transactions */
+    int64_t high_watermark;
+    int64_t durable_end;
+    int64_t log_end;        /* the next offset to be assigned */
+    uint64_t generation;
+    int32_t leader_epoch;   /* the newest; -1 = none */
+};
+
+STRAND_API STRAND_MUST_USE int strand_log_positions(struct strand_log *log,
+                                                    struct strand_positions *out_positions);
+
+enum { STRAND_EARLIEST = -2, STRAND_LATEST = -1, STRAND_MAX_TIMESTAMP = -3 };
+
+/* Kafka's ListOffsets: the first record in offset order, at or above the log start and below the
+ * limit of ISOLATION, whose timestamp is >= TIMESTAMP_MS; STRAND_EARLIEST, STRAND_LATEST (the limit)
+ * or STRAND_MAX_TIMESTAMP (the record with the largest).  *OUT_TIMESTAMP_MS, which may be NULL, is -1
+ * for EARLIEST and LATEST.  STRAND_END when there is no such record. */
+STRAND_API STRAND_MUST_USE int strand_log_offset_for_timestamp(struct strand_log *log,
+                                                               int64_t timestamp_ms, int isolation,
+                                                               int64_t *out_offset,
+                                                               int64_t *out_timestamp_ms);
+
+/* ---- Reading ---------------------------------------------------------------------------------- */
+
+enum strand_isolation {
+    STRAND_READ_COMMITTED = 0, /* to the high watermark */
+    STRAND_READ_STABLE = 1,    /* to the last stable offset: Kafka's read_committed */
+    STRAND_READ_WRITTEN = 2,   /* to the log end */
+};
+
+struct strand_fetch_options {
+    size_t struct_size;   /* sizeof(struct strand_fetch_options) */
+    int32_t isolation;    /* enum strand_isolation */
+    uint32_t max_bytes;   /* 0: 1 MiB.  The first batch is returned whole however large it is */
+    int32_t check_crc;    /* not 0: check the CRC of every batch returned */
+};
+
+/* Whole batches, pinned: the bytes stay as they are until strand_fetch_release(), whatever is
+ * appended, truncated or deleted meanwhile. */
+struct strand_fetch {
+    const void *data;       /* starts at the batch that holds the offset asked for */
+    size_t size;            /* 0: nothing to read yet at this isolation */
+    int64_t next_offset;    /* where the next fetch continues */
+    int64_t high_watermark; /* when the fetch was made */
+    int64_t log_start;
+    int descriptor;         /* the same bytes in a file, for sendfile(); -1: not available */
+    int64_t position;       /* of the bytes in it */
+    struct strand_log *log; /* this and the rest: what is pinned, for the release */
+    struct strand_log_segment *segment;
+    void *copy;
+};
+
+/* Batches from OFFSET on, out of one segment.  OFFSET inside a batch returns the whole batch.
+ * STRAND_ERR_OUT_OF_RANGE below the log start or above the log end (Kafka's OFFSET_OUT_OF_RANGE);
+ * STRAND_ERR_CORRUPT, with strand_error_offsets(), where the log is damaged. */
+STRAND_API STRAND_MUST_USE int strand_log_fetch(struct strand_log *log, int64_t offset,
+                                                const struct strand_fetch_options *options,
+                                                struct strand_fetch *out_fetch);
+
+/* Accepts a fetch of all zeros. */
+STRAND_API void strand_fetch_release(struct strand_fetch *fetch);
+
+struct strand_cursor_options {
+    size_t struct_size;      /* sizeof(struct strand_cursor_options) */
+    int32_t isolation;       /* enum strand_isolation */
+    uint32_t fetch_bytes;    /* 0: 1 MiB */
+    int32_t include_control; /* not 0: return control records too */
+};
+
+/* Read records one by one from OFFSET on (STRAND_EARLIEST and STRAND_LATEST are understood).  The CRC
+ * of every batch is checked once. */
+STRAND_API STRAND_MUST_USE int strand_cursor_open(struct strand_log *log, int64_t offset,
+                                                  const struct strand_cursor_options *options,
+                                                  struct strand_cursor **out_cursor);
+
+/* The next record.  What it points to is valid until the next call on the cursor.
+ *
+ * STRAND_END: no more for now; a later call goes on when there is.  STRAND_ERR_CORRUPT, once per
+ * damaged range [first, next) of strand_error_offsets(): the call after it goes on at next.
+ * STRAND_ERR_CODEC likewise for a batch that this build cannot decompress.
+ * STRAND_ERR_OUT_OF_RANGE: the log was trimmed or truncated past the cursor; seek. */
+STRAND_API STRAND_MUST_USE int strand_cursor_next(struct strand_cursor *cursor,
+                                                  struct strand_record *out_record);
+
+/* Offset of the record that the next call would look for. */
+STRAND_API int64_t strand_cursor_offset(const struct strand_cursor *cursor);
+
+STRAND_API STRAND_MUST_USE int strand_cursor_seek(struct strand_cursor *cursor, int64_t offset);
+
+STRAND_API void strand_cursor_close(struct strand_cursor *cursor); /* accepts NULL */
+
+/* One record in the flat buffer of strand_cursor_read(): this head, then key, value, and for each
+ * header two int32 sizes (value -1 = null) with key and value bytes.  Native byte order; each head
+ * starts at a multiple of 8 from the start of the buffer. */
+struct strand_flat_record {
+    uint32_t size;        /* of all of it, padding included: the next head is here + size */
+    uint32_t flags;       /* enum strand_record_flag */
+    int64_t offset;
+    int64_t timestamp_ms;
+    int32_t leader_epoch;
+    int32_t key_size;     /* -1 = null */
+    int32_t value_size;   /* -1 = null */
+    int32_t header_count;
+};
+
+/* As many records as fit, in one call: for bindings, where a call costs more than a record.
+ * *OUT_SIZE bytes and *OUT_COUNT records are set on STRAND_OK, which means at least one record.
+ * STRAND_ERR_TOO_LARGE: the next record needs *OUT_SIZE bytes.  Else as strand_cursor_next(). */
+STRAND_API STRAND_MUST_USE int strand_cursor_read(struct strand_cursor *cursor, void *buffer,
+                                                  size_t buffer_size, size_t *out_size,
+                                                  size_t *out_count);
+
+/* ---- Cutting ---------------------------------------------------------------------------------- */
+
+/* Remove the records from OFFSET on (the tail), durably.  An OFFSET inside a batch removes the whole
+ * batch; *OUT_LOG_END, which may be NULL, is where the log now ends.  OFFSET at or above the log end
+ * removes no record, but epochs that begin there.  Below the log start: STRAND_ERR_OUT_OF_RANGE, use
+ * strand_log_reset(). */
+STRAND_API STRAND_MUST_USE int strand_log_truncate(struct strand_log *log, int64_t offset,
+                                                   int64_t *out_log_end);
+
+/* Forget the records below OFFSET (the head), durably: Kafka's DeleteRecords.  OFFSET at most the
+ * high watermark, else STRAND_ERR_OUT_OF_RANGE; at or below the log start nothing happens.  Space
+ * comes back in whole segments. */
+STRAND_API STRAND_MUST_USE int strand_log_trim(struct strand_log *log, int64_t offset);
+
+/* Remove everything and start anew at OFFSET >= 0, durably. */
+STRAND_API STRAND_MUST_USE int strand_log_reset(struct strand_log *log, int64_t offset);
+
+/* Replicated logs only (else STRAND_ERR_INVALID): records below OFFSET are committed.  It takes
+ * effect up to the durable end at once and catches up as more becomes durable; it never falls. */
+STRAND_API STRAND_MUST_USE int strand_log_set_high_watermark(struct strand_log *log,
+                                                             int64_t offset);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
