@@ -1,0 +1,227 @@
+/* engine/config.c -- The table of options, and what reads and prints them. */
+#include "engine/config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "strandline/fs.h"
+
+struct word {
+    const char *text;
+    int64_t value;
+};
+
+struct option {
+    const char *name;
+    size_t member; /* offset in struct strand_log_config */
+    int64_t least;
+    int64_t most;
+    int64_t initial;
+    const struct word *words; /* ends with NULL; NULL: a number */
+};
+
+static const struct word TIMESTAMP_TYPES[] = {
+    {"CreateTime", STRAND_CREATE_TIME}, {"LogAppendTime", STRAND_LOG_APPEND_TIME}, {NULL, 0}};
+
+static const struct word CODECS[] = {{"uncompressed", STRAND_CODEC_NONE},
+                                     {"none", STRAND_CODEC_NONE},
+                                     {"gzip", STRAND_CODEC_GZIP},
+                                     {"snappy", STRAND_CODEC_SNAPPY},
+                                     {"lz4", STRAND_CODEC_LZ4},
+                                     {"zstd", STRAND_CODEC_ZSTD},
+                                     {NULL, 0}};
+
+#define MEMBER(name) offsetof(struct strand_log_config, name)
+
+static const struct option OPTIONS[] = {
+    {"segment.bytes", MEMBER(segment_bytes), 14, INT32_MAX, INT64_C(1) << 30, NULL},
+    {"segment.ms", MEMBER(segment_ms), 1, INT64_MAX, INT64_C(604800000), NULL},
+    {"max.message.bytes", MEMBER(max_message_bytes), 0, INT32_MAX, 1048588, NULL},
+    {"message.timestamp.type", MEMBER(timestamp_type), STRAND_CREATE_TIME, STRAND_LOG_APPEND_TIME,
+     STRAND_CREATE_TIME, TIMESTAMP_TYPES},
+    {"compression.type", MEMBER(codec), STRAND_CODEC_NONE, STRAND_CODEC_ZSTD, STRAND_CODEC_NONE,
+     CODECS},
+    {"compression.level", MEMBER(compression_level), INT32_MIN, INT32_MAX, 0, NULL},
+};
+
+enum { OPTION_COUNT = sizeof OPTIONS / sizeof *OPTIONS };
+
+static int64_t *
+member_of(struct strand_log_config *config, const struct option *option)
+{
+    return (int64_t *)(void *)((char *)config + option->member);
+}
+
+static int
+assign(struct strand_log_config *config, const struct option *option, int64_t value)
+{
+    if (value < option->least || value > option->most)
+        return strand_fail(STRAND_ERR_INVALID,
+                           "option %s: %" PRId64 " is not within %" PRId64 " and %" PRId64,
+                           option->name, value, option->least, option->most);
+    if (option->words == CODECS && !strand_codec_is_available((int)value))
+        return strand_fail(STRAND_ERR_CODEC, "option %s: this build has no codec %s", option->name,
+                           strand_codec_name((int)value));
+    *member_of(config, option) = value;
+    return STRAND_OK;
+}
+
+static const struct option *
+find_option(const char *name)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (strcmp(OPTIONS[i].name, name) == 0)
+            return &OPTIONS[i];
+    return NULL;
+}
+
+/* Set the option NAME unless GIVEN is 0, which stands for the default. */
+static int
+assign_given(struct strand_log_config *config, const char *name, int64_t given)
+{
+    return given == 0 ? STRAND_OK : assign(config, find_option(name), given);
+}
+
+int
+strand_log_config_init(const struct strand_log_options *options,
+                       struct strand_log_config *out_config)
+{
+    struct strand_log_config config = {0};
+
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        *member_of(&config, &OPTIONS[i]) = OPTIONS[i].initial;
+    if (options != NULL) {
+        if (options->struct_size < sizeof *options)
+            return strand_fail(STRAND_ERR_INVALID, "log options: struct_size %zu is not set",
+                               options->struct_size);
+        int status = assign_given(&config, "segment.bytes", options->segment_bytes);
+        if (status == STRAND_OK)
+            status = assign_given(&config, "segment.ms", options->segment_ms);
+        if (status == STRAND_OK)
+            status = assign_given(&config, "max.message.bytes", options->max_message_bytes);
+        if (status == STRAND_OK)
+            status = assign_given(&config, "message.timestamp.type", options->timestamp_type);
+        if (status == STRAND_OK)
+            status = assign_given(&config, "compression.type", options->codec);
+        if (status == STRAND_OK)
+            status = assign_given(&config, "compression.level", options->compression_level);
+        if (status != STRAND_OK)
+            return status;
+    }
+    *out_config = config;
+    return STRAND_OK;
+}
+
+static int
+parse_number(const struct option *option, const char *text, int64_t *out_value)
+{
+    char *end;
+
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0')
+        return strand_fail(STRAND_ERR_INVALID, "option %s: \"%s\" is not a number", option->name,
+                           text);
+    *out_value = value;
+    return STRAND_OK;
+}
+
+static int
+parse_word(const struct option *option, const char *text, int64_t *out_value)
+{
+    for (const struct word *word = option->words; word->text != NULL; word++) {
+        if (strcmp(word->text, text) == 0) {
+            *out_value = word->value;
+            return STRAND_OK;
+        }
+    }
+    return strand_fail(STRAND_ERR_INVALID, "option %s: \"%s\" is not one of its values",
+                       option->name, text);
+}
+
+int
+strand_log_config_set(struct strand_log_config *config, const char *name, const char *value)
+{
+    const struct option *option = find_option(name);
+    int64_t number = 0;
+
+    if (option == NULL)
+        return strand_fail(STRAND_ERR_NOT_FOUND, "option %s: no such option", name);
+
+    int status = option->words != NULL ? parse_word(option, value, &number)
+                                       : parse_number(option, value, &number);
+    return status == STRAND_OK ? assign(config, option, number) : status;
+}
+
+int
+strand_log_config_get(const struct strand_log_config *config, const char *name, char *value,
+                      size_t value_size)
+{
+    const struct option *option = find_option(name);
+    struct strand_log_config copy = *config;
+
+    if (option == NULL)
+        return strand_fail(STRAND_ERR_NOT_FOUND, "option %s: no such option", name);
+
+    int64_t number = *member_of(&copy, option);
+    char digits[24];
+    const char *text = digits;
+    (void)snprintf(digits, sizeof digits, "%" PRId64, number);
+    for (const struct word *word = option->words; word != NULL && word->text != NULL; word++) {
+        if (word->value == number) {
+            text = word->text;
+            break;
+        }
+    }
+    if (strlen(text) >= value_size)
+        return strand_fail(STRAND_ERR_INVALID, "option %s: %zu bytes are too few for its value",
+                           name, value_size);
+    memcpy(value, text, strlen(text) + 1);
+    return STRAND_OK;
+}
+
+int
+strand_engine_config_init(const struct strand_engine_options *options,
+                          struct strand_engine_config *out_config)
+{
+    static const struct strand_engine_options defaults = {.struct_size = sizeof defaults};
+    const uint32_t known = STRAND_ENGINE_READ_ONLY | STRAND_ENGINE_MUST_EXIST |
+                           STRAND_ENGINE_NETWORK_FS | STRAND_ENGINE_NO_THREADS |
+                           STRAND_ENGINE_COPY_READS;
+
+    if (options == NULL)
+        options = &defaults;
+    if (options->struct_size < sizeof *options)
+        return strand_fail(STRAND_ERR_INVALID, "engine options: struct_size %zu is not set",
+                           options->struct_size);
+    if ((options->flags & ~known) != 0)
+        return strand_fail(STRAND_ERR_INVALID, "engine options: unknown flags 0x%" PRIx32,
+                           options->flags & ~known);
+    if (options->descriptor_budget != 0 &&
+        options->descriptor_budget < STRAND_DESCRIPTOR_BUDGET_MIN)
+        return strand_fail(STRAND_ERR_INVALID,
+                           "engine options: descriptor_budget %" PRIu32 " is below %d",
+                           options->descriptor_budget, STRAND_DESCRIPTOR_BUDGET_MIN);
+    if (options->fs != NULL && options->fs->struct_size < sizeof(struct strand_fs))
+        return strand_fail(STRAND_ERR_INVALID,
+                           "engine options: the file system table is incomplete");
+
+    *out_config = (struct strand_engine_config){
+        .flags = options->flags,
+        .descriptor_budget = options->descriptor_budget,
+        .commit_interval_ns =
+            (options->commit_interval_ms != 0 ? (int64_t)options->commit_interval_ms
+                                              : STRAND_COMMIT_INTERVAL_MS_DEFAULT) *
+            1000000,
+        .commit_bytes =
+            options->commit_bytes != 0 ? options->commit_bytes : STRAND_COMMIT_BYTES_DEFAULT,
+        .fs = options->fs != NULL ? options->fs : strand_fs_posix(),
+        .notice = options->notice,
+        .notice_context = options->notice_context,
+    };
+    return STRAND_OK;
+}

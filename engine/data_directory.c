@@ -1,0 +1,414 @@
+/* engine/data_directory.c -- Classify first, lock second, look again under the lock, then change.
+ */
+#include "engine/data_directory.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/crc32c.h"
+#include "base/error.h"
+#include "recovery/checkpoint.h"
+#include "recovery/frontier.h"
+#include "storage/topic_name.h"
+#include "strandline/engine.h"
+
+enum { FORMAT_SIZE_MAX = 4096, LOCK_TEXT_SIZE_MAX = 256, DIRECTORY_ID_SIZE = 16 };
+
+enum owner { OWNER_NOBODY, OWNER_STRANDLINE, OWNER_KAFKA, OWNER_STRANGER };
+
+struct contents {
+    enum owner owner;
+    bool has_format;
+    bool has_kafka_clean;
+    char example[STRAND_FILE_NAME_SIZE_MAX]; /* of what is neither ours nor Kafka's */
+};
+
+/* ---- strandline.format -------------------------------------------------------------------------
+ */
+
+static int
+bad_format(const char *directory, const char *why)
+{
+    return strand_fail(STRAND_ERR_CORRUPT, "read %s/%s: %s", directory, STRAND_FORMAT_NAME, why);
+}
+
+static int
+check_format_text(const char *directory, const char *text)
+{
+    const char *last = strstr(text, "\ncrc32c ");
+    unsigned long version = 0;
+    uint32_t stored = 0;
+    char features[64] = "";
+
+    if (sscanf(text, "strandline %lu\n", &version) != 1)
+        return bad_format(directory, "it does not begin with \"strandline VERSION\"");
+    if (version != STRAND_FORMAT_VERSION)
+        return strand_fail(STRAND_ERR_VERSION,
+                           "open %s: format version %lu; this library knows version %d", directory,
+                           version, STRAND_FORMAT_VERSION);
+    if (last == NULL || sscanf(last + 1, "crc32c %8" SCNx32, &stored) != 1)
+        return bad_format(directory, "it has no checksum");
+    if (stored != strand_crc32c(0, text, (size_t)(last + 1 - text)))
+        return bad_format(directory, "its checksum is wrong");
+    if (sscanf(text, "strandline %*u\ndirectory %*32[0-9a-f]\nfeatures %63s\n", features) != 1)
+        return bad_format(directory, "it has no line \"features\"");
+    if (strcmp(features, "-") != 0)
+        return strand_fail(STRAND_ERR_VERSION,
+                           "open %s: it needs the feature \"%s\", which this library lacks",
+                           directory, features);
+    return STRAND_OK;
+}
+
+static int
+check_format(const struct strand_fs *fs, const char *directory)
+{
+    char path[STRAND_PATH_SIZE_MAX];
+    char *text = NULL;
+    size_t size = 0;
+
+    int status = strand_path_join(path, directory, STRAND_FORMAT_NAME);
+    if (status == STRAND_OK)
+        status = strand_path_read(fs, path, FORMAT_SIZE_MAX, &text, &size);
+    if (status == STRAND_OK)
+        status = check_format_text(directory, text);
+    free(text);
+    return status;
+}
+
+static int
+write_format(const struct strand_fs *fs, const char *directory)
+{
+    uint8_t id[DIRECTORY_ID_SIZE];
+    char hex[2 * DIRECTORY_ID_SIZE + 1];
+    char text[256];
+    int failed = fs->random(fs->context, id, sizeof id);
+
+    if (failed != 0)
+        return strand_fail_code(-failed, "draw an id for %s", directory);
+    for (size_t i = 0; i < sizeof id; i++)
+        (void)snprintf(hex + 2 * i, 3, "%02x", id[i]);
+    int size = snprintf(text, sizeof text, "strandline %d\ndirectory %s\nfeatures -\n",
+                        STRAND_FORMAT_VERSION, hex);
+    size += snprintf(text + size, sizeof text - (size_t)size, "crc32c %08" PRIx32 "\n",
+                     strand_crc32c(0, text, (size_t)size));
+    return strand_file_replace(fs, directory, STRAND_FORMAT_NAME, text, (size_t)size);
+}
+
+/* ---- Whose it is --------------------------------------------------------------------------------
+ */
+
+static bool
+is_kafkas_file(const char *name)
+{
+    static const char *const names[] = {
+        "meta.properties",      STRAND_KAFKA_CLEAN_NAME, STRAND_RECOVERY_POINT_NAME,
+        STRAND_LOG_START_NAME,  STRAND_COMMITTED_NAME,   "cleaner-offset-checkpoint",
+        "bootstrap.checkpoint",
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A partition holds segments; a directory that is merely named like one does not make it Kafka's.
+ */
+static int
+holds_segments(const struct strand_fs *fs, const char *directory, const char *name, bool *out_holds)
+{
+    char path[STRAND_PATH_SIZE_MAX];
+    struct strand_names names = {0};
+    int64_t base_offset;
+    int kind = 0;
+
+    *out_holds = false;
+    int status = strand_path_join(path, directory, name);
+    if (status == STRAND_OK)
+        status = strand_path_kind(fs, path, &kind);
+    if (status != STRAND_OK || kind != STRAND_FS_DIRECTORY)
+        return status;
+    status = strand_path_list(fs, path, &names);
+    for (size_t i = 0; i < names.count && !*out_holds; i++)
+        *out_holds = strand_segment_name_parse(names.names[i], &base_offset);
+    strand_names_free(&names);
+    return status;
+}
+
+static int
+classify_name(const struct strand_fs *fs, const char *directory, const char *name,
+              struct contents *contents, bool *out_is_partition)
+{
+    char topic[STRAND_TOPIC_NAME_SIZE_MAX + 1];
+    int32_t partition;
+
+    *out_is_partition = false;
+    if (strcmp(name, STRAND_FORMAT_NAME) == 0) {
+        contents->has_format = true;
+    } else if (is_kafkas_file(name)) {
+        contents->has_kafka_clean |= strcmp(name, STRAND_KAFKA_CLEAN_NAME) == 0;
+        contents->owner = OWNER_KAFKA;
+    } else if (strand_partition_name_parse(name, topic, &partition)) {
+        return holds_segments(fs, directory, name, out_is_partition);
+    } else if (strcmp(name, STRAND_LOCK_NAME) != 0 && strcmp(name, "lost+found") != 0 &&
+               strncmp(name, "strandline.", strlen("strandline.")) != 0 &&
+               contents->example[0] == '\0') {
+        (void)snprintf(contents->example, sizeof contents->example, "%s", name);
+    }
+    return STRAND_OK;
+}
+
+static int
+classify(const struct strand_fs *fs, const char *directory, struct contents *out_contents)
+{
+    struct contents contents = {.owner = OWNER_NOBODY};
+    struct strand_names names = {0};
+    bool has_partitions = false;
+
+    int status = strand_path_list(fs, directory, &names);
+    for (size_t i = 0; status == STRAND_OK && i < names.count; i++) {
+        bool is_partition = false;
+        status = classify_name(fs, directory, names.names[i], &contents, &is_partition);
+        has_partitions |= is_partition;
+    }
+    strand_names_free(&names);
+    if (status != STRAND_OK)
+        return status;
+
+    if (contents.has_format)
+        contents.owner = OWNER_STRANDLINE;
+    else if (has_partitions)
+        contents.owner = OWNER_KAFKA;
+    else if (contents.owner == OWNER_NOBODY && contents.example[0] != '\0')
+        contents.owner = OWNER_STRANGER;
+    *out_contents = contents;
+    return STRAND_OK;
+}
+
+/* ---- The lock -----------------------------------------------------------------------------------
+ */
+
+static int
+in_use(struct strand_data_directory *directory)
+{
+    char text[LOCK_TEXT_SIZE_MAX];
+    size_t size = 0;
+
+    if (strand_file_read(&directory->lock, text, sizeof text - 1, 0, &size) != STRAND_OK)
+        size = 0;
+    text[size] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    return strand_fail(STRAND_ERR_IN_USE, "open %s: in use by %s", directory->path,
+                       text[0] != '\0' ? text : "another process");
+}
+
+static int
+write_lock_text(struct strand_data_directory *directory)
+{
+    const struct strand_fs *fs = directory->fs;
+    char text[LOCK_TEXT_SIZE_MAX];
+    char who[128] = "";
+    char boot[STRAND_FS_BOOT_ID_SIZE] = "";
+
+    if (fs->process(fs->context, who, sizeof who) != 0)
+        (void)snprintf(who, sizeof who, "an unknown process");
+    if (fs->boot_id(fs->context, boot) != 0)
+        boot[0] = '\0';
+    /* One size always: a full disk cannot stop a later opening. */
+    int size = snprintf(text, sizeof text, "%-127s\nboot %-36s\n", who, boot);
+    strand_assert(size > 0 && (size_t)size < sizeof text);
+    return strand_file_write(&directory->lock, text, (size_t)size, 0, NULL);
+}
+
+static int
+take_lock(struct strand_data_directory *directory)
+{
+    const struct strand_fs *fs = directory->fs;
+    int status = strand_file_open(fs, directory->lock_path, STRAND_FS_WRITE | STRAND_FS_CREATE,
+                                  &directory->lock);
+
+    if (status != STRAND_OK)
+        return status;
+    int result = fs->lock(directory->lock.handle);
+    if (result == -EAGAIN)
+        return in_use(directory);
+    if (result < 0)
+        return strand_fail_code(-result, "lock %s", directory->lock_path);
+    int named = fs->is_named(directory->lock.handle, fs->context, directory->lock_path);
+    if (named < 0)
+        return strand_fail_code(-named, "look at %s", directory->lock_path);
+    if (named == 0)
+        return strand_fail(STRAND_ERR_IN_USE, "lock %s: the file was replaced meanwhile",
+                           directory->lock_path);
+    return STRAND_OK;
+}
+
+/* ---- Opening ------------------------------------------------------------------------------------
+ */
+
+static int
+sync_parent(const struct strand_fs *fs, const char *path)
+{
+    char parent[STRAND_PATH_SIZE_MAX];
+
+    (void)snprintf(parent, sizeof parent, "%s", path);
+    char *slash = strrchr(parent, '/');
+    if (slash == NULL)
+        return STRAND_OK;
+    slash[slash == parent ? 1 : 0] = '\0';
+    return strand_path_sync_directory(fs, parent);
+}
+
+static int
+create_if_missing(const struct strand_fs *fs, const char *path, uint32_t flags)
+{
+    int kind = 0;
+    int status = strand_path_kind(fs, path, &kind);
+
+    if (status != STRAND_OK || kind == STRAND_FS_DIRECTORY)
+        return status;
+    if (kind != 0)
+        return strand_fail(STRAND_ERR_INVALID, "open %s: it is not a directory", path);
+    if ((flags & (STRAND_ENGINE_READ_ONLY | STRAND_ENGINE_MUST_EXIST)) != 0)
+        return strand_fail(STRAND_ERR_NOT_FOUND, "open %s: no such directory", path);
+    status = strand_path_make_directory(fs, path);
+    return status == STRAND_OK ? sync_parent(fs, path) : status;
+}
+
+static int
+check_volume(const struct strand_fs *fs, const char *path, uint32_t flags)
+{
+    struct strand_fs_volume volume;
+    int result = fs->volume(fs->context, path, &volume);
+
+    if (result < 0)
+        return strand_fail_code(-result, "look at the file system of %s", path);
+    if (volume.is_network != 0 && (flags & STRAND_ENGINE_NETWORK_FS) == 0)
+        return strand_fail(STRAND_ERR_FILE_SYSTEM,
+                           "open %s: it is on a network file system (%s), where locks and syncs "
+                           "may not hold; STRAND_ENGINE_NETWORK_FS allows it",
+                           path, volume.type);
+    return STRAND_OK;
+}
+
+static int
+refuse_stranger(const char *path, const struct contents *contents)
+{
+    return strand_fail(STRAND_ERR_FOREIGN,
+                       "open %s: neither Strandline's nor Kafka's: it holds \"%s\"", path,
+                       contents->example);
+}
+
+static int
+initialise(struct strand_data_directory *directory)
+{
+    int status = strand_frontier_initialise(directory->fs, directory->path);
+
+    if (status == STRAND_OK)
+        status = write_format(directory->fs, directory->path);
+    return status == STRAND_OK ? sync_parent(directory->fs, directory->path) : status;
+}
+
+/* The broker's marker vouches for files that we are about to change. */
+static int
+remove_kafka_clean(struct strand_data_directory *directory)
+{
+    char path[STRAND_PATH_SIZE_MAX];
+    int status = strand_path_join(path, directory->path, STRAND_KAFKA_CLEAN_NAME);
+
+    if (status == STRAND_OK)
+        status = strand_path_remove(directory->fs, path);
+    return status == STRAND_OK ? strand_path_sync_directory(directory->fs, directory->path)
+                               : status;
+}
+
+/* Of a broker's directory the frontier is made anew: whatever slots it held are stale. */
+static int
+prepare_for_writing(struct strand_data_directory *directory, const struct contents *contents)
+{
+    int status = write_lock_text(directory);
+
+    if (status == STRAND_OK && contents->has_format && directory->was_kafkas)
+        status = strand_frontier_initialise(directory->fs, directory->path);
+    if (status == STRAND_OK && !contents->has_format)
+        status = initialise(directory);
+    return status == STRAND_OK ? remove_kafka_clean(directory) : status;
+}
+
+static int
+open_contents(struct strand_data_directory *directory, uint32_t flags)
+{
+    const struct strand_fs *fs = directory->fs;
+    struct contents contents;
+
+    int status = classify(fs, directory->path, &contents);
+    if (status == STRAND_OK && contents.owner == OWNER_STRANGER)
+        return refuse_stranger(directory->path, &contents);
+    if (status == STRAND_OK && contents.owner == OWNER_NOBODY &&
+        (flags & (STRAND_ENGINE_READ_ONLY | STRAND_ENGINE_MUST_EXIST)) != 0)
+        return strand_fail(STRAND_ERR_NOT_FOUND, "open %s: the directory holds no logs",
+                           directory->path);
+    if (status == STRAND_OK && (flags & STRAND_ENGINE_READ_ONLY) == 0) {
+        status = take_lock(directory);
+        if (status == STRAND_OK)
+            status = classify(fs, directory->path, &contents);
+    }
+    if (status == STRAND_OK && contents.has_format)
+        status = check_format(fs, directory->path);
+    if (status != STRAND_OK)
+        return status;
+    directory->was_kafkas = contents.owner == OWNER_KAFKA || contents.has_kafka_clean;
+    return (flags & STRAND_ENGINE_READ_ONLY) != 0 ? STRAND_OK
+                                                  : prepare_for_writing(directory, &contents);
+}
+
+int
+strand_data_directory_open(const struct strand_fs *fs, const char *path, uint32_t flags,
+                           struct strand_data_directory *out_directory)
+{
+    char absolute[STRAND_PATH_SIZE_MAX];
+    char lock_path[STRAND_PATH_SIZE_MAX];
+
+    int result = fs->absolute(fs->context, path, absolute, sizeof absolute);
+    if (result < 0)
+        return strand_fail_code(-result, "open %s", path);
+    int status = strand_path_join(lock_path, absolute, STRAND_LOCK_NAME);
+    if (status != STRAND_OK)
+        return status;
+
+    struct strand_data_directory directory = {
+        .fs = fs, .path = strdup(absolute), .lock_path = strdup(lock_path)};
+    if (directory.path == NULL || directory.lock_path == NULL)
+        status = strand_fail(STRAND_ERR_NO_MEMORY, "open %s", path);
+    if (status == STRAND_OK)
+        status = create_if_missing(fs, absolute, flags);
+    if (status == STRAND_OK)
+        status = check_volume(fs, absolute, flags);
+    if (status == STRAND_OK)
+        status = open_contents(&directory, flags);
+    if (status != STRAND_OK) {
+        strand_file_discard(&directory.lock);
+        free(directory.path);
+        free(directory.lock_path);
+        return status;
+    }
+    *out_directory = directory;
+    return STRAND_OK;
+}
+
+int
+strand_data_directory_close(struct strand_data_directory *directory)
+{
+    int status = STRAND_OK;
+
+    if (directory->lock.handle != NULL)
+        status = strand_file_close(&directory->lock);
+    free(directory->path);
+    free(directory->lock_path);
+    *directory = (struct strand_data_directory){0};
+    return status;
+}

@@ -1,0 +1,51 @@
+/* engine/data_directory.h -- The directory that holds all logs: whose it is, who writes it, what is
+ * in it.
+ *
+ *   .lock               held (open-file-description lock) by the one writing process; its text says
+ *                       which, and in which boot.  Never unlinked.
+ *   strandline.format   four lines of text: "strandline VERSION", "directory ID" (32 hex digits),
+ *                       "features WORDS" ("-" for none; an unknown word means: do not open),
+ *                       "crc32c HEX" over the three lines before.
+ *
+ * Whose it is:  a valid strandline.format: ours.  Files or partitions of a Kafka broker: Kafka's,
+ * opened in place.  Nothing, or nothing but .lock and strandline.*: empty, to be initialised.
+ * Anything else: refused, STRAND_ERR_FOREIGN.
+ *
+ * Initialising: frontier -> strandline.format last; directory synced, then its parent.  A cut
+ * before the format leaves a directory that counts as empty.
+ *
+ * Threading: one thread, at open and close.
+ */
+#ifndef STRAND_ENGINE_DATA_DIRECTORY_H
+#define STRAND_ENGINE_DATA_DIRECTORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/file.h"
+#include "strandline/status.h"
+
+#define STRAND_LOCK_NAME        ".lock"
+#define STRAND_FORMAT_NAME      "strandline.format"
+#define STRAND_KAFKA_CLEAN_NAME ".kafka_cleanshutdown"
+
+enum { STRAND_FORMAT_VERSION = 1 };
+
+struct strand_data_directory {
+    const struct strand_fs *fs; /* borrowed */
+    char *path;                 /* owned; absolute */
+    char *lock_path;            /* owned */
+    struct strand_file lock;    /* not open when read-only */
+    bool was_kafkas;            /* a broker was the last writer: our slots mean nothing */
+};
+
+/* FLAGS: enum strand_engine_flag.  On success the directory exists, is ours (read-only: may also be
+ * Kafka's), is locked (unless read-only), and .kafka_cleanshutdown is gone (unless read-only). */
+STRAND_MUST_USE int strand_data_directory_open(const struct strand_fs *fs, const char *path,
+                                               uint32_t flags,
+                                               struct strand_data_directory *out_directory);
+
+/* Gives the lock up.  Accepts all zeros. */
+int strand_data_directory_close(struct strand_data_directory *directory);
+
+#endif

@@ -1,0 +1,487 @@
+/* engine/engine.c -- Open, close, list, delete; health; the registry of logs. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/buffer_pool.h"
+#include "base/error.h"
+#include "base/fork_guard.h"
+#include "engine/engine_internal.h"
+#include "engine/log_internal.h"
+#include "recovery/frontier.h"
+#include "storage/compression.h"
+#include "storage/topic_name.h"
+#include "strandline/fs.h"
+
+/* ---- Small things that everybody asks ---- */
+
+int
+strand_engine_check(const struct strand_engine *engine)
+{
+    if (engine == NULL)
+        return strand_fail(STRAND_ERR_INVALID, "no engine was given");
+    if (strand_fork_guard_is_child(engine->fork_guard))
+        return strand_fail(STRAND_ERR_FORKED,
+                           "%s was opened by the parent of this process: open it here",
+                           engine->directory.path);
+    return STRAND_OK;
+}
+
+int64_t
+strand_engine_wall_clock_ms(const struct strand_engine *engine)
+{
+    return engine->config.fs->wall_clock_ns(engine->config.fs->context) / 1000000;
+}
+
+uint64_t
+strand_engine_draw_generation(const struct strand_engine *engine, uint64_t last)
+{
+    int64_t now = engine->config.fs->wall_clock_ns(engine->config.fs->context);
+
+    return now > 0 && (uint64_t)now > last ? (uint64_t)now : last + 1;
+}
+
+void
+strand_engine_notice(const struct strand_engine *engine, int level, const char *format, ...)
+{
+    char text[STRAND_ERROR_MESSAGE_SIZE_MAX];
+    va_list args;
+
+    if (engine->config.notice == NULL)
+        return;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    engine->config.notice(engine->config.notice_context, level, text);
+}
+
+/* ---- The registry ---- */
+
+static int
+compare_names(const struct strand_log *log, const char *topic, int32_t partition)
+{
+    int by_topic = strcmp(log->topic, topic);
+
+    return by_topic != 0 ? by_topic : (log->partition > partition) - (log->partition < partition);
+}
+
+/* Index of the first log that is not before TOPIC-PARTITION. */
+static size_t
+place_of(const struct strand_engine *engine, const char *topic, int32_t partition)
+{
+    size_t low = 0;
+    size_t high = engine->log_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (compare_names(engine->logs[middle], topic, partition) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct strand_log *
+strand_engine_find(const struct strand_engine *engine, const char *topic, int32_t partition)
+{
+    size_t place = place_of(engine, topic, partition);
+
+    if (place < engine->log_count && compare_names(engine->logs[place], topic, partition) == 0)
+        return engine->logs[place];
+    return NULL;
+}
+
+int
+strand_engine_register(struct strand_engine *engine, struct strand_log *log)
+{
+    if (engine->log_count == engine->log_capacity) {
+        size_t capacity = engine->log_capacity == 0 ? 16 : 2 * engine->log_capacity;
+        struct strand_log **logs = realloc(engine->logs, capacity * sizeof(struct strand_log *));
+
+        if (logs == NULL)
+            return strand_fail(STRAND_ERR_NO_MEMORY, "a list of %zu logs", capacity);
+        engine->logs = logs;
+        engine->log_capacity = capacity;
+    }
+    size_t place = place_of(engine, log->topic, log->partition);
+    memmove(&engine->logs[place + 1], &engine->logs[place],
+            (engine->log_count - place) * sizeof(struct strand_log *));
+    engine->logs[place] = log;
+    engine->log_count++;
+    return STRAND_OK;
+}
+
+static void
+unregister(struct strand_engine *engine, const struct strand_log *log)
+{
+    size_t place = place_of(engine, log->topic, log->partition);
+
+    strand_assert(engine->logs[place] == log);
+    engine->log_count--;
+    memmove(&engine->logs[place], &engine->logs[place + 1],
+            (engine->log_count - place) * sizeof(struct strand_log *));
+}
+
+static bool
+collides(const char *a, const char *b)
+{
+    for (; *a != '\0' && *b != '\0'; a++, b++) {
+        bool is_swap = (*a == '.' || *a == '_') && (*b == '.' || *b == '_');
+
+        if (*a != *b && !is_swap)
+            return false;
+    }
+    return *a == *b;
+}
+
+int
+strand_engine_check_new_topic(const struct strand_engine *engine, const char *topic)
+{
+    for (size_t i = 0; i < engine->log_count; i++)
+        if (strcmp(engine->logs[i]->topic, topic) != 0 && collides(engine->logs[i]->topic, topic))
+            return strand_fail(STRAND_ERR_INVALID,
+                               "create topic %s: it differs from %s only in '.' and '_'", topic,
+                               engine->logs[i]->topic);
+    return STRAND_OK;
+}
+
+/* ---- Opening and closing ---- */
+
+/* Free everything but the logs' durable state; accepts an engine that is half open. */
+static int
+destroy(struct strand_engine *engine)
+{
+    for (size_t i = 0; i < engine->log_count; i++)
+        strand_log_object_destroy(engine->logs[i]);
+    free(engine->logs);
+    int status = strand_frontier_close(engine->frontier);
+    int closed = strand_data_directory_close(&engine->directory);
+    strand_buffer_pool_destroy(engine->buffers);
+    strand_codec_pool_destroy(engine->codecs);
+    strand_fork_guard_destroy(engine->fork_guard);
+    strand_committer_deinit(&engine->committer);
+    strand_segment_cache_deinit(&engine->cache);
+    strand_mutex_deinit(&engine->registry);
+    free(engine);
+    return status != STRAND_OK ? status : closed;
+}
+
+static uint32_t
+descriptor_budget(const struct strand_engine_config *config)
+{
+    if (config->descriptor_budget != 0)
+        return config->descriptor_budget;
+    int64_t half = config->fs->descriptor_limit(config->fs->context) / 2;
+    if (half < STRAND_DESCRIPTOR_BUDGET_MIN)
+        return STRAND_DESCRIPTOR_BUDGET_MIN;
+    return half > INT32_MAX ? INT32_MAX : (uint32_t)half;
+}
+
+static int
+create_parts(struct strand_engine *engine)
+{
+    strand_mutex_init(&engine->registry);
+    strand_segment_cache_init(&engine->cache, descriptor_budget(&engine->config));
+    strand_committer_init(&engine->committer, engine);
+    int status = strand_fork_guard_create(&engine->fork_guard);
+    if (status == STRAND_OK)
+        status = strand_buffer_pool_create(STRAND_POOLED_BUFFERS_MAX, STRAND_POOLED_BUFFER_SIZE_MAX,
+                                           &engine->buffers);
+    return status == STRAND_OK ? strand_codec_pool_create(&engine->codecs) : status;
+}
+
+static int
+open_directory(struct strand_engine *engine, const char *path)
+{
+    const struct strand_fs *fs = engine->config.fs;
+    int64_t bad_slots = 0;
+
+    int status = strand_data_directory_open(fs, path, engine->config.flags, &engine->directory);
+    if (status == STRAND_OK)
+        status =
+            strand_frontier_open(fs, engine->directory.path, !strand_engine_is_read_only(engine),
+                                 &engine->frontier, &bad_slots);
+    if (status == STRAND_OK && bad_slots != 0)
+        strand_engine_notice(engine, 4,
+                             "%s/%s is damaged (%" PRId64 " slots): what it said is not used",
+                             engine->directory.path, STRAND_FRONTIER_NAME, bad_slots);
+    return status;
+}
+
+int
+strand_engine_open(const char *directory, const struct strand_engine_options *options,
+                   struct strand_engine **out_engine)
+{
+    struct strand_engine_config config;
+
+    if (directory == NULL || directory[0] == '\0' || out_engine == NULL)
+        return strand_fail(STRAND_ERR_INVALID, "open an engine: no directory was given");
+    int status = strand_engine_config_init(options, &config);
+    if (status != STRAND_OK)
+        return status;
+    struct strand_engine *engine = calloc(1, sizeof *engine);
+    if (engine == NULL)
+        return strand_fail(STRAND_ERR_NO_MEMORY, "open %s", directory);
+    engine->config = config;
+    status = create_parts(engine);
+    if (status == STRAND_OK)
+        status = open_directory(engine, directory);
+    if (status == STRAND_OK)
+        status = strand_engine_load_logs(engine);
+    if (status == STRAND_OK && strand_engine_has_threads(engine))
+        status = strand_committer_start(&engine->committer);
+    if (status != STRAND_OK) {
+        (void)destroy(engine); /* the failure is recorded; nothing was written since */
+        return status;
+    }
+    *out_engine = engine;
+    return STRAND_OK;
+}
+
+static int
+check_unused(struct strand_engine *engine)
+{
+    int status = STRAND_OK;
+
+    strand_mutex_lock(&engine->registry);
+    for (size_t i = 0; i < engine->log_count && status == STRAND_OK; i++) {
+        struct strand_log *log = engine->logs[i];
+
+        strand_mutex_lock(&log->state);
+        if (log->handle_count > 0 || log->pin_count > 0)
+            status = strand_fail(
+                STRAND_ERR_BUSY,
+                "close %s: %s has %" PRIu32 " handles and %" PRIu32 " cursors or fetches open",
+                engine->directory.path, log->name, log->handle_count, log->pin_count);
+        strand_mutex_unlock(&log->state);
+    }
+    strand_mutex_unlock(&engine->registry);
+    return status;
+}
+
+/* Make everything durable that can be; the first failure is returned, with its sentence. */
+static int
+finish(struct strand_engine *engine, char sentence[STRAND_ERROR_MESSAGE_SIZE_MAX])
+{
+    int first = STRAND_OK;
+
+    sentence[0] = '\0';
+    for (size_t i = 0; i < engine->log_count + 1; i++) {
+        int status = i < engine->log_count ? strand_log_finish(engine->logs[i])
+                                           : strand_frontier_sync(engine->frontier);
+        if (status != STRAND_OK && first == STRAND_OK) {
+            first = status;
+            (void)snprintf(sentence, STRAND_ERROR_MESSAGE_SIZE_MAX, "%s", strand_error_message());
+        }
+    }
+    return first;
+}
+
+int
+strand_engine_close(struct strand_engine *engine)
+{
+    char sentence[STRAND_ERROR_MESSAGE_SIZE_MAX] = "";
+
+    if (engine == NULL)
+        return STRAND_OK;
+    int status = strand_engine_check(engine);
+    if (status == STRAND_OK)
+        status = check_unused(engine);
+    if (status != STRAND_OK)
+        return status;
+    strand_committer_stop(&engine->committer);
+    if (!strand_engine_is_read_only(engine))
+        status = finish(engine, sentence);
+    int destroyed = destroy(engine);
+    return status != STRAND_OK ? strand_fail(status, "%s", sentence) : destroyed;
+}
+
+/* ---- Work and health ---- */
+
+int
+strand_engine_run(struct strand_engine *engine, int64_t *out_next_ms)
+{
+    int64_t next_ns = -1;
+
+    int status = strand_engine_check(engine);
+    if (status != STRAND_OK)
+        return status;
+    if ((engine->config.flags & STRAND_ENGINE_NO_THREADS) != 0 &&
+        !strand_engine_is_read_only(engine))
+        strand_committer_run(&engine->committer, &next_ns);
+    if (out_next_ms == NULL)
+        return STRAND_OK;
+    if (next_ns < 0) {
+        *out_next_ms = -1;
+    } else {
+        int64_t now_ns = engine->config.fs->monotonic_ns(engine->config.fs->context);
+        *out_next_ms = next_ns > now_ns ? (next_ns - now_ns + 999999) / 1000000 : 0;
+    }
+    return STRAND_OK;
+}
+
+int
+strand_engine_sync(struct strand_engine *engine)
+{
+    int status = strand_engine_check(engine);
+    if (status != STRAND_OK || strand_engine_is_read_only(engine))
+        return status;
+    strand_mutex_lock(&engine->registry);
+    for (size_t i = 0; i < engine->log_count; i++) {
+        struct strand_log *log = engine->logs[i];
+
+        strand_mutex_lock(&log->state);
+        bool is_quarantined = log->health == STRAND_LOG_QUARANTINED; /* nothing was appended */
+        strand_mutex_unlock(&log->state);
+        int committed = is_quarantined ? STRAND_OK : strand_log_commit(log);
+        if (committed != STRAND_OK && status == STRAND_OK)
+            status = committed;
+    }
+    if (status == STRAND_OK)
+        status = strand_frontier_sync(engine->frontier);
+    strand_mutex_unlock(&engine->registry);
+    return status;
+}
+
+int
+strand_engine_health(struct strand_engine *engine)
+{
+    int status = strand_engine_check(engine);
+    if (status != STRAND_OK)
+        return status;
+    strand_mutex_lock(&engine->registry);
+    for (size_t i = 0; i < engine->log_count && status == STRAND_OK; i++) {
+        struct strand_log *log = engine->logs[i];
+
+        strand_mutex_lock(&log->state);
+        if (log->health != STRAND_LOG_HEALTHY)
+            status = strand_log_unhealthy_locked(log);
+        strand_mutex_unlock(&log->state);
+    }
+    strand_mutex_unlock(&engine->registry);
+    return status;
+}
+
+/* ---- Listing and deleting ---- */
+
+/* TEXTS takes what the visitor may look at while the log goes on. */
+struct info_texts {
+    char reason[STRAND_REASON_SIZE];
+    char recovered_reason[256];
+};
+
+static struct strand_log_info
+info_of(struct strand_log *log, struct info_texts *texts)
+{
+    strand_mutex_lock(&log->state);
+    struct strand_log_info info = {
+        .topic = log->topic,
+        .partition = log->partition,
+        .state = log->health,
+        .reason = texts->reason,
+        .log_start = log->log_start,
+        .high_watermark = log->high_watermark,
+        .log_end = log->log_end,
+        .segment_count = (uint32_t)log->segment_count,
+        .recovered_cut_bytes = log->recovered_cut_bytes,
+        .recovered_first_offset = log->recovered_first_offset,
+        .recovered_reason = texts->recovered_reason,
+    };
+    for (size_t i = 0; i < log->segment_count; i++)
+        info.size_bytes += (uint64_t)log->segments[i]->size;
+    memcpy(texts->reason, log->reason, sizeof texts->reason);
+    memcpy(texts->recovered_reason, log->recovered_reason, sizeof texts->recovered_reason);
+    strand_mutex_unlock(&log->state);
+    return info;
+}
+
+int
+strand_engine_list(struct strand_engine *engine, strand_log_visit_fn *visit, void *context)
+{
+    struct info_texts texts;
+
+    int status = strand_engine_check(engine);
+    if (status == STRAND_OK && visit == NULL)
+        status = strand_fail(STRAND_ERR_INVALID, "list logs: no function was given");
+    if (status != STRAND_OK)
+        return status;
+    strand_mutex_lock(&engine->registry);
+    for (size_t i = 0; i < engine->log_count && status == STRAND_OK; i++) {
+        struct strand_log_info info = info_of(engine->logs[i], &texts);
+
+        status = visit(context, &info);
+    }
+    strand_mutex_unlock(&engine->registry);
+    return status;
+}
+
+static int
+check_deletable(struct strand_log *log)
+{
+    int status = STRAND_OK;
+
+    strand_mutex_lock(&log->state);
+    if (log->handle_count > 0 || log->pin_count > 0)
+        status =
+            strand_fail(STRAND_ERR_BUSY,
+                        "delete %s: %" PRIu32 " handles, %" PRIu32 " cursors or fetches are open",
+                        log->name, log->handle_count, log->pin_count);
+    strand_mutex_unlock(&log->state);
+    return status;
+}
+
+/* Renamed first, so that a power cut leaves all of the log or nothing that is taken for one. */
+static int
+delete_log(struct strand_engine *engine, struct strand_log *log)
+{
+    const struct strand_fs *fs = engine->config.fs;
+    char name[STRAND_FILE_NAME_SIZE_MAX];
+    char path[STRAND_PATH_SIZE_MAX];
+
+    strand_partition_name_for_delete(log->name, log->identity.id, name);
+    int status = strand_path_join(path, engine->directory.path, name);
+    if (status == STRAND_OK)
+        status = check_deletable(log);
+    if (status == STRAND_OK)
+        status = strand_path_rename(fs, log->directory, path);
+    if (status != STRAND_OK)
+        return status;
+    strand_committer_forget(&engine->committer, log);
+    unregister(engine, log);
+    status = strand_path_sync_directory(fs, engine->directory.path);
+    if (status == STRAND_OK)
+        status = strand_frontier_remove(engine->frontier, log->identity.id);
+    strand_log_object_destroy(log);
+    /* What cannot be removed now is removed at the next open. */
+    return status == STRAND_OK ? strand_path_remove_tree(fs, path) : status;
+}
+
+int
+strand_engine_delete_log(struct strand_engine *engine, const char *topic, int32_t partition)
+{
+    char name[STRAND_FILE_NAME_SIZE_MAX];
+
+    int status = strand_engine_check(engine);
+    if (status == STRAND_OK && topic == NULL)
+        status = strand_fail(STRAND_ERR_INVALID, "delete a log: no topic was given");
+    if (status == STRAND_OK)
+        status = strand_partition_name_format(topic, partition, name);
+    if (status == STRAND_OK && strand_engine_is_read_only(engine))
+        status = strand_fail(STRAND_ERR_READ_ONLY, "delete %s: %s is open read-only", name,
+                             engine->directory.path);
+    if (status != STRAND_OK)
+        return status;
+
+    strand_mutex_lock(&engine->registry);
+    struct strand_log *log = strand_engine_find(engine, topic, partition);
+    status = log == NULL
+                 ? strand_fail(STRAND_ERR_NOT_FOUND, "delete %s: there is no such log", name)
+                 : delete_log(engine, log);
+    strand_mutex_unlock(&engine->registry);
+    return status;
+}

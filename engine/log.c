@@ -1,0 +1,292 @@
+/* engine/log.c -- Health, positions, options, and the list of segments of one log. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/fork_guard.h"
+#include "engine/log_internal.h"
+#include "storage/segment.h"
+#include "strandline/fs.h"
+
+/* ---- Checks and health -------------------------------------------------------------------------
+ */
+
+int
+strand_log_check(const struct strand_log *log)
+{
+    if (log == NULL)
+        return strand_fail(STRAND_ERR_INVALID, "no log was given");
+    return strand_engine_check(log->engine);
+}
+
+int
+strand_log_unhealthy_locked(const struct strand_log *log)
+{
+    if (log->health == STRAND_LOG_FAILED)
+        return strand_fail(STRAND_ERR_FAILED, "%s has failed: %s", log->name, log->reason);
+    strand_assert(log->health == STRAND_LOG_QUARANTINED);
+    return strand_fail(STRAND_ERR_QUARANTINED, "%s is quarantined: %s", log->name, log->reason);
+}
+
+int
+strand_log_check_writable(struct strand_log *log)
+{
+    int status = strand_log_check(log);
+
+    if (status != STRAND_OK)
+        return status;
+    if (strand_engine_is_read_only(log->engine))
+        return strand_fail(STRAND_ERR_READ_ONLY, "change %s: %s is open read-only", log->name,
+                           log->engine->directory.path);
+    strand_mutex_lock(&log->state);
+    if (log->is_closing)
+        status = strand_fail(STRAND_ERR_CLOSED, "change %s: it is being closed", log->name);
+    else if (log->health != STRAND_LOG_HEALTHY)
+        status = strand_log_unhealthy_locked(log);
+    strand_mutex_unlock(&log->state);
+    return status;
+}
+
+int
+strand_log_fail(struct strand_log *log, int status)
+{
+    strand_mutex_lock(&log->state);
+    if (log->health == STRAND_LOG_HEALTHY) {
+        log->health = STRAND_LOG_FAILED;
+        (void)snprintf(log->reason, sizeof log->reason, "%s", strand_error_message());
+    }
+    strand_log_wake_locked(log);
+    strand_mutex_unlock(&log->state);
+    strand_engine_notice(log->engine, 3, "%s has failed: %s", log->name, strand_error_message());
+    return status;
+}
+
+void
+strand_log_wake_locked(struct strand_log *log)
+{
+    if (log->waiter_count > 0)
+        strand_condition_broadcast(&log->changed);
+}
+
+/* ---- Positions ----------------------------------------------------------------------------------
+ */
+
+int64_t
+strand_log_limit_locked(const struct strand_log *log, int isolation)
+{
+    /* Without transactions every committed record is stable. */
+    return isolation == STRAND_READ_WRITTEN ? log->log_end : log->high_watermark;
+}
+
+int
+strand_log_positions(struct strand_log *log, struct strand_positions *out_positions)
+{
+    int status = strand_log_check(log);
+
+    if (status != STRAND_OK)
+        return status;
+    strand_mutex_lock(&log->state);
+    *out_positions = (struct strand_positions){
+        .log_start = log->log_start,
+        .stable_end = log->high_watermark,
+        .high_watermark = log->high_watermark,
+        .durable_end = log->durable_end,
+        .log_end = log->log_end,
+        .generation = log->generation,
+        .leader_epoch = strand_leader_epochs_newest(&log->epochs),
+    };
+    strand_mutex_unlock(&log->state);
+    return STRAND_OK;
+}
+
+int
+strand_log_set_high_watermark(struct strand_log *log, int64_t offset)
+{
+    int status = strand_log_check_writable(log);
+
+    if (status != STRAND_OK)
+        return status;
+    if (!log->is_replicated)
+        return strand_fail(STRAND_ERR_INVALID,
+                           "set the high watermark of %s: it is not replicated, its high watermark "
+                           "is its durable end",
+                           log->name);
+    strand_mutex_lock(&log->state);
+    if (offset > log->wanted_watermark)
+        log->wanted_watermark = offset;
+    int64_t reachable =
+        log->wanted_watermark < log->durable_end ? log->wanted_watermark : log->durable_end;
+    if (reachable > log->high_watermark) {
+        log->high_watermark = reachable;
+        strand_log_wake_locked(log);
+    }
+    strand_mutex_unlock(&log->state);
+    return STRAND_OK;
+}
+
+/* ---- Options ------------------------------------------------------------------------------------
+ */
+
+int
+strand_log_set(struct strand_log *log, const char *name, const char *value)
+{
+    int status = strand_log_check(log);
+
+    if (status != STRAND_OK)
+        return status;
+    strand_mutex_lock(&log->state);
+    status = strand_log_config_set(&log->config, name, value);
+    strand_mutex_unlock(&log->state);
+    return status;
+}
+
+int
+strand_log_get(struct strand_log *log, const char *name, char *value, size_t value_size)
+{
+    int status = strand_log_check(log);
+
+    if (status != STRAND_OK)
+        return status;
+    strand_mutex_lock(&log->state);
+    status = strand_log_config_get(&log->config, name, value, value_size);
+    strand_mutex_unlock(&log->state);
+    return status;
+}
+
+/* ---- Segments -----------------------------------------------------------------------------------
+ */
+
+int
+strand_log_reserve_segments_locked(struct strand_log *log)
+{
+    if (log->segment_count < log->segment_capacity)
+        return STRAND_OK;
+
+    size_t capacity = log->segment_capacity == 0 ? 4 : 2 * log->segment_capacity;
+    struct strand_log_segment **segments = realloc(log->segments, capacity * sizeof *log->segments);
+    if (segments == NULL)
+        return strand_fail(STRAND_ERR_NO_MEMORY, "%s: a list of %zu segments", log->name, capacity);
+    log->segments = segments;
+    log->segment_capacity = capacity;
+    return STRAND_OK;
+}
+
+void
+strand_log_list_segment_locked(struct strand_log *log, struct strand_log_segment *segment)
+{
+    strand_assert(log->segment_count < log->segment_capacity);
+    strand_assert(log->segment_count == 0 ||
+                  log->segments[log->segment_count - 1]->base_offset < segment->base_offset);
+    segment->is_listed = true;
+    log->segments[log->segment_count++] = segment;
+}
+
+size_t
+strand_log_find_segment_locked(const struct strand_log *log, int64_t offset)
+{
+    size_t low = 0;
+    size_t high = log->segment_count; /* bases below low are at or below OFFSET */
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (log->segments[middle]->base_offset <= offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low == 0 ? 0 : low - 1;
+}
+
+static int
+create_segment_file(struct strand_log *log, struct strand_log_segment *segment)
+{
+    strand_mutex_lock(&log->state);
+    size_t map_size = (log->engine->config.flags & STRAND_ENGINE_COPY_READS) != 0
+                          ? 0
+                          : (size_t)log->config.segment_bytes;
+    strand_mutex_unlock(&log->state);
+    strand_segment_cache_make_room(&log->engine->cache);
+    return strand_segment_create(log->engine->config.fs, log->directory, segment->base_offset,
+                                 map_size, &segment->file);
+}
+
+/* The file and its name survive a power cut. */
+static int
+make_durable(struct strand_log *log, struct strand_log_segment *segment)
+{
+    int status = strand_file_sync_all(&segment->file->file);
+
+    if (status == STRAND_OK)
+        status = strand_path_sync_directory(log->engine->config.fs, log->directory);
+    segment->name_is_durable = status == STRAND_OK;
+    return status;
+}
+
+/* Undo a creation, so that the next attempt finds the name free.  The failure keeps its sentence. */
+static void
+discard_new(struct strand_log *log, struct strand_log_segment *segment)
+{
+    const struct strand_fs *fs = log->engine->config.fs;
+
+    if (segment->file != NULL)
+        (void)fs->remove(fs->context, segment->file->path);
+    strand_log_segment_release(segment);
+}
+
+int
+strand_log_add_segment(struct strand_log *log, int64_t base_offset, bool durably)
+{
+    struct strand_log_segment *segment = NULL;
+
+    int status = strand_log_segment_create(log, base_offset, &segment);
+    if (status == STRAND_OK)
+        status = create_segment_file(log, segment);
+    if (status == STRAND_OK && durably)
+        status = make_durable(log, segment);
+    if (status == STRAND_OK) {
+        strand_segment_cache_add(&log->engine->cache, segment);
+        strand_mutex_lock(&log->state);
+        status = strand_log_reserve_segments_locked(log);
+        if (status == STRAND_OK)
+            strand_log_list_segment_locked(log, segment);
+        strand_mutex_unlock(&log->state);
+    }
+    if (status != STRAND_OK && segment != NULL)
+        discard_new(log, segment);
+    return status;
+}
+
+/* ---- Cuts ---------------------------------------------------------------------------------------
+ */
+
+int
+strand_log_note_cut_locked(struct strand_log *log, int64_t offset)
+{
+    if (log->cut_count == log->cut_capacity) {
+        size_t capacity = log->cut_capacity == 0 ? 4 : 2 * log->cut_capacity;
+        struct strand_log_cut *cuts = realloc(log->cuts, capacity * sizeof *cuts);
+
+        if (cuts == NULL)
+            return strand_fail(STRAND_ERR_NO_MEMORY, "%s: a truncation", log->name);
+        log->cuts = cuts;
+        log->cut_capacity = capacity;
+    }
+    /* An older cut at or above this one says nothing that this one does not. */
+    while (log->cut_count > 0 && log->cuts[log->cut_count - 1].offset >= offset)
+        log->cut_count--;
+    log->cuts[log->cut_count++] = (struct strand_log_cut){log->generation, offset};
+    return STRAND_OK;
+}
+
+bool
+strand_log_was_cut_locked(const struct strand_log *log, uint64_t generation, int64_t end_offset)
+{
+    for (size_t i = log->cut_count; i-- > 0;)
+        if (log->cuts[i].generation > generation && log->cuts[i].offset < end_offset)
+            return true;
+    return false;
+}

@@ -1,0 +1,204 @@
+/* engine/log_internal.h -- What the files of the living log share.
+ *
+ * Three locks, in this order:
+ *   commit  serialises whatever changes what is durable: rounds, cuts, epochs, gaps.  Held during
+ *           syncs.
+ *   append  serialises writers.  Its gate, while closed, keeps appends waiting with the lock
+ *           released: a cut or a new epoch works behind a closed gate.
+ *   state   guards what readers and waiters look at.  Held for a few instructions, never during a
+ *           system call.
+ * An append publishes under state: a reader that sees a log end sees segments and sizes that go
+ * with it.
+ */
+#ifndef STRAND_ENGINE_LOG_INTERNAL_H
+#define STRAND_ENGINE_LOG_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/thread.h"
+#include "engine/committer.h"
+#include "engine/config.h"
+#include "engine/engine_internal.h"
+#include "engine/log_segment.h"
+#include "recovery/frontier.h"
+#include "recovery/leader_epoch.h"
+#include "recovery/log_identity.h"
+#include "strandline/log.h"
+
+enum { STRAND_REASON_SIZE = 512 };
+
+/* A truncation since the log was opened: a ticket older than it and beyond it was cut off. */
+struct strand_log_cut {
+    uint64_t generation;
+    int64_t offset;
+};
+
+struct strand_log {
+    struct strand_engine *engine; /* borrowed */
+    char *topic;                  /* owned, as the next two; never change */
+    char *name;                   /* "orders-0" */
+    char *directory;              /* absolute path */
+    int32_t partition;
+    struct strand_commit_request request; /* guarded by the committer's lock */
+
+    struct strand_mutex commit;
+    struct strand_log_identity identity; /* guarded by commit */
+
+    struct strand_mutex append;
+    struct strand_condition gate_opened;
+    bool gate_is_closed; /* guarded by append */
+
+    struct strand_mutex state;
+    struct strand_condition changed; /* something below moved; broadcast when there are waiters */
+    uint32_t waiter_count;           /* guarded by state, as everything from here on */
+    uint32_t handle_count;           /* strand_log_open() less strand_log_close() */
+    uint32_t pin_count;              /* cursors and fetches */
+    bool has_config;                 /* the first open has set it */
+    bool is_replicated;
+    bool is_closing;
+    enum strand_log_state health;
+    char reason[STRAND_REASON_SIZE]; /* why not healthy */
+    struct strand_log_config config;
+    int64_t log_start;
+    int64_t high_watermark;
+    int64_t wanted_watermark; /* replicated: what was asked for */
+    int64_t durable_end;
+    int64_t log_end;
+    uint64_t generation;
+    uint64_t unsynced_bytes; /* appended since the last round began */
+    struct strand_leader_epochs epochs;
+    struct strand_log_segment **segments; /* owned; ascending; at least one while serving */
+    size_t segment_count;
+    size_t segment_capacity;
+    struct strand_log_cut *cuts; /* owned; offsets and generations ascend */
+    size_t cut_count;
+    size_t cut_capacity;
+    int64_t corrupt_first; /* quarantined: [first, next) cannot be read; -1 = none */
+    int64_t corrupt_next;
+    int64_t recovered_cut_bytes; /* what opening cut; 0 = nothing */
+    int64_t recovered_first_offset;
+    char recovered_reason[256];
+};
+
+/* ---- Life (log_open.c) --------------------------------------------------------------------------
+ */
+
+/* A log object without segments.  STRAND_ERR_NO_MEMORY. */
+STRAND_MUST_USE int strand_log_object_create(struct strand_engine *engine, const char *topic,
+                                             int32_t partition, struct strand_log **out_log);
+
+/* Close files and free; syncs nothing.  Nobody uses it any more.  Accepts NULL. */
+void strand_log_object_destroy(struct strand_log *log);
+
+/* Create the log on disk, durably, and as an object.  Registry lock held. */
+STRAND_MUST_USE int strand_log_create(struct strand_engine *engine, const char *topic,
+                                      int32_t partition, bool is_replicated,
+                                      struct strand_log **out_log);
+
+/* Recover the log in its directory into an object (log_load.c). */
+STRAND_MUST_USE int strand_log_load(struct strand_engine *engine, const char *topic,
+                                    int32_t partition, const struct strand_kafka_offsets *kafka,
+                                    struct strand_log **out_log);
+
+/* An object for a log that could not be recovered, failed with the last sentence of this thread:
+ * the others are served without it. */
+STRAND_MUST_USE int strand_log_create_failed(struct strand_engine *engine, const char *topic,
+                                             int32_t partition, struct strand_log **out_log);
+
+/* Write what remains, for a clean close.  Keeps the first failure. */
+STRAND_MUST_USE int strand_log_finish(struct strand_log *log);
+
+/* ---- Health and checks (log.c) ------------------------------------------------------------------
+ */
+
+/* LOG is usable by this process. */
+STRAND_MUST_USE int strand_log_check(const struct strand_log *log);
+
+/* As above, and may be changed: engine writable, healthy, not closing. */
+STRAND_MUST_USE int strand_log_check_writable(struct strand_log *log);
+
+/* The log has failed for this open, with the sentence of the failure on this thread.  State lock
+ * not held.  Returns STATUS. */
+int strand_log_fail(struct strand_log *log, int status);
+
+/* The sentence for a log that is not healthy; returns its status.  State lock held. */
+int strand_log_unhealthy_locked(const struct strand_log *log) STRAND_REQUIRES(log->state);
+
+/* Tell waiters that something moved.  State lock held. */
+void strand_log_wake_locked(struct strand_log *log) STRAND_REQUIRES(log->state);
+
+/* The offset up to which ISOLATION may read. */
+int64_t strand_log_limit_locked(const struct strand_log *log, int isolation)
+    STRAND_REQUIRES(log->state);
+
+/* ---- Committing (log_commit.c) ------------------------------------------------------------------
+ */
+
+/* Everything appended before the call becomes durable and is published. */
+STRAND_MUST_USE int strand_log_commit(struct strand_log *log);
+STRAND_MUST_USE int strand_log_commit_locked(struct strand_log *log) STRAND_REQUIRES(log->commit);
+
+/* Write the slot from what is true now.  DURABLY: sync it too. */
+STRAND_MUST_USE int strand_log_write_slot(struct strand_log *log, uint32_t flags, bool durably)
+    STRAND_REQUIRES(log->commit);
+
+/* ---- The gate (log_gate.c) ----------------------------------------------------------------------
+ */
+
+/* Take the commit lock and close the gate: no append is in flight and none begins. */
+void strand_log_gate_close(struct strand_log *log) STRAND_ACQUIRES(log->commit);
+void strand_log_gate_open(struct strand_log *log) STRAND_RELEASES(log->commit);
+
+/* Prepare for follower batches DATA[0..SIZE), checked, which begin at or above the log end: their
+ * epochs and a gap become durable. */
+STRAND_MUST_USE int strand_log_prepare_follower(struct strand_log *log, const uint8_t *data,
+                                                size_t size);
+
+/* ---- Appending (log_append.c) -------------------------------------------------------------------
+ */
+
+/* Whether the batches DATA[0..SIZE), stamped, belong into a new segment (Kafka's rules: size, time
+ * by the records' timestamps, offset span). */
+bool strand_log_is_roll_due_locked(const struct strand_log *log, const uint8_t *data, size_t size)
+    STRAND_REQUIRES(log->state);
+
+/* ---- Cutting (log_cut.c) ---- */
+
+/* A reset to OFFSET has been decided, durably (the slot says so): carry it out.  The positions are
+ * OFFSET and the list is empty; afterwards it holds the one new segment. */
+STRAND_MUST_USE int strand_log_finish_reset(struct strand_log *log, int64_t offset)
+    STRAND_REQUIRES(log->commit);
+
+/* ---- Segments (log.c) ------------------------------------------------------------------
+ */
+
+/* Append a new segment at BASE_OFFSET to the list, with its file.  DURABLY: file and name survive a
+ * power cut when the call returns; else the next round sees to that. */
+STRAND_MUST_USE int strand_log_add_segment(struct strand_log *log, int64_t base_offset,
+                                           bool durably);
+
+/* Index of the segment that holds OFFSET or, in a gap, the one before; the first if it is below
+ * all.
+ */
+size_t strand_log_find_segment_locked(const struct strand_log *log, int64_t offset)
+    STRAND_REQUIRES(log->state);
+
+/* Room for one more segment in the list. */
+STRAND_MUST_USE int strand_log_reserve_segments_locked(struct strand_log *log)
+    STRAND_REQUIRES(log->state);
+
+/* Put SEGMENT behind the last of the list, for which there is room. */
+void strand_log_list_segment_locked(struct strand_log *log, struct strand_log_segment *segment)
+    STRAND_REQUIRES(log->state);
+
+/* Remember a truncation to OFFSET with the log's new generation. */
+STRAND_MUST_USE int strand_log_note_cut_locked(struct strand_log *log, int64_t offset)
+    STRAND_REQUIRES(log->state);
+
+/* Whether a ticket of GENERATION for records below END_OFFSET was cut. */
+bool strand_log_was_cut_locked(const struct strand_log *log, uint64_t generation,
+                               int64_t end_offset) STRAND_REQUIRES(log->state);
+
+#endif

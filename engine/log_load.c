@@ -1,0 +1,345 @@
+/* engine/log_load.c -- From what recovery found on disk to a log that serves. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/error.h"
+#include "engine/log_internal.h"
+#include "recovery/log_recovery.h"
+#include "storage/segment.h"
+#include "strandline/fs.h"
+
+struct loading {
+    struct strand_log *log;
+    int status; /* of making objects */
+};
+
+/* ---- Identity and slot ---- */
+
+static bool
+is_id_taken(const struct strand_engine *engine, const uint8_t id[STRAND_LOG_ID_SIZE])
+{
+    for (size_t i = 0; i < engine->log_count; i++)
+        if (memcmp(engine->logs[i]->identity.id, id, STRAND_LOG_ID_SIZE) == 0)
+            return true;
+    return false;
+}
+
+/* The log's id; a new one where there is none, it is damaged, or another log has it (a copied
+ * directory).  What is known of gaps goes with the file: without it they are taken for legal. */
+static int
+load_identity(struct strand_log *log)
+{
+    const struct strand_engine *engine = log->engine;
+    uint32_t flags = STRAND_LOG_HAS_GAPS;
+
+    int status = strand_log_identity_read(engine->config.fs, log->directory, &log->identity);
+    if (status == STRAND_OK && !is_id_taken(engine, log->identity.id))
+        return STRAND_OK;
+    if (status == STRAND_OK)
+        flags = log->identity.flags;
+    else if (status != STRAND_ERR_NOT_FOUND && status != STRAND_ERR_CORRUPT)
+        return status;
+    if (status == STRAND_ERR_CORRUPT)
+        strand_engine_notice(engine, 4, "%s: %s; it gets a new id", log->name,
+                             strand_error_message());
+    status = strand_log_identity_create(engine->config.fs, flags, &log->identity);
+    if (status == STRAND_OK && !strand_engine_is_read_only(engine))
+        status = strand_log_identity_write(engine->config.fs, log->directory, &log->identity);
+    return status;
+}
+
+/* ---- Segments ---- */
+
+static int
+push_segment(struct strand_log *log, struct strand_log_segment *segment)
+{
+    strand_mutex_lock(&log->state);
+    int status = strand_log_reserve_segments_locked(log);
+    if (status == STRAND_OK)
+        strand_log_list_segment_locked(log, segment);
+    strand_mutex_unlock(&log->state);
+    return status;
+}
+
+static int
+add_object(struct strand_log *log, int64_t base_offset)
+{
+    struct strand_log_segment *segment = NULL;
+
+    int status = strand_log_segment_create(log, base_offset, &segment);
+    if (status != STRAND_OK)
+        return status;
+    segment->name_is_durable = true;
+    status = push_segment(log, segment);
+    if (status != STRAND_OK)
+        strand_log_segment_release(segment);
+    return status;
+}
+
+static struct strand_log_segment *
+last_segment(const struct strand_log *log)
+{
+    return log->segment_count == 0 ? NULL : log->segments[log->segment_count - 1];
+}
+
+static void
+note_recovered(void *argument, int64_t segment_base_offset, const uint8_t *batch, int64_t position)
+{
+    struct loading *loading = argument;
+    struct strand_log_segment *last = last_segment(loading->log);
+
+    if (loading->status == STRAND_OK && (last == NULL || last->base_offset != segment_base_offset))
+        loading->status = add_object(loading->log, segment_base_offset);
+    if (loading->status == STRAND_OK)
+        strand_log_segment_note(last_segment(loading->log), batch, position);
+}
+
+/* Line the objects up with what recovery kept: segments without a batch get theirs, segments of
+ * which nothing was kept lose it. */
+static int
+adopt_segments(struct strand_log *log, const struct strand_recovered_log *recovered)
+{
+    struct strand_log_segment **noted = log->segments;
+    size_t noted_count = log->segment_count;
+    size_t next = 0;
+    int status = STRAND_OK;
+
+    log->segments = NULL;
+    log->segment_count = 0;
+    log->segment_capacity = 0;
+    for (size_t i = 0; status == STRAND_OK && i < recovered->segment_count; i++) {
+        int64_t base_offset = recovered->segments[i].base_offset;
+
+        while (next < noted_count && noted[next]->base_offset < base_offset)
+            strand_log_segment_release(noted[next++]);
+        if (next < noted_count && noted[next]->base_offset == base_offset) {
+            status = push_segment(log, noted[next]);
+            next += status == STRAND_OK ? 1 : 0;
+        } else {
+            status = add_object(log, base_offset);
+        }
+        if (status == STRAND_OK)
+            last_segment(log)->durable_size = last_segment(log)->size;
+    }
+    while (next < noted_count)
+        strand_log_segment_release(noted[next++]);
+    free(noted);
+    return status;
+}
+
+/* ---- Positions ---- */
+
+static int64_t
+clamp(int64_t value, int64_t least, int64_t most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+/* What is durable: everything recovery kept, for it made it so; for a reader beside a writer, what
+ * the slot says. */
+static void
+set_positions(struct strand_log *log, const struct strand_recovered_log *recovered,
+              const struct strand_frontier_slot *slot, int64_t committed)
+{
+    bool is_reader = strand_engine_is_read_only(log->engine) && slot != NULL;
+
+    log->log_start = recovered->log_start;
+    log->log_end = recovered->log_end;
+    log->durable_end =
+        is_reader ? clamp(slot->durable_end, log->log_start, log->log_end) : log->log_end;
+    log->high_watermark = log->durable_end;
+    if (log->is_replicated)
+        log->high_watermark = clamp(slot != NULL ? slot->high_watermark : committed, log->log_start,
+                                    log->durable_end);
+    log->wanted_watermark = log->high_watermark;
+    log->generation = recovered->generation;
+    if (recovered->has_cut || log->generation == 0)
+        log->generation = strand_engine_draw_generation(log->engine, log->generation);
+    log->recovered_cut_bytes = recovered->cut_bytes;
+    log->recovered_first_offset = recovered->cut_first_offset;
+    if (recovered->cut_bytes > 0)
+        (void)snprintf(log->recovered_reason, sizeof log->recovered_reason, "%s",
+                       recovered->reason);
+}
+
+static void
+quarantine(struct strand_log *log, const struct strand_recovered_log *recovered)
+{
+    log->health = STRAND_LOG_QUARANTINED;
+    log->corrupt_first = recovered->corrupt_first;
+    log->corrupt_next = recovered->corrupt_next;
+    (void)snprintf(log->reason, sizeof log->reason, "%s", recovered->reason);
+    strand_engine_notice(log->engine, 3, "%s is quarantined: %s", log->name, log->reason);
+}
+
+/* ---- Ready to serve ---- */
+
+/* A log of this process's own has an epoch to stamp, and a segment to append to. */
+static int make_servable(struct strand_log *log) STRAND_REQUIRES(log->commit);
+
+static int
+make_servable(struct strand_log *log)
+{
+    const struct strand_fs *fs = log->engine->config.fs;
+    bool is_changed = false;
+    int status = STRAND_OK;
+
+    if (!log->is_replicated && strand_leader_epochs_newest(&log->epochs) < 0) {
+        status = strand_leader_epochs_assign(&log->epochs, 0, log->log_end, &is_changed);
+        if (status == STRAND_OK)
+            status = strand_leader_epochs_store(fs, log->directory, &log->epochs);
+    }
+    if (status == STRAND_OK && log->segment_count == 0)
+        status = strand_log_add_segment(log, log->log_end, true);
+    return status == STRAND_OK ? strand_log_write_slot(log, 0, false) : status;
+}
+
+static int finish_reset(struct strand_log *log, int64_t offset) STRAND_REQUIRES(log->commit);
+
+/* A reset had begun when the power went. */
+static int
+finish_reset(struct strand_log *log, int64_t offset)
+{
+    log->log_start = offset;
+    log->log_end = offset;
+    log->durable_end = offset;
+    log->high_watermark = offset;
+    log->wanted_watermark = offset;
+    log->generation = strand_engine_draw_generation(log->engine, log->generation);
+    if (strand_engine_is_read_only(log->engine))
+        return STRAND_OK;
+    /* Only the newest epoch is of interest, and an unreadable file has none. */
+    (void)strand_leader_epochs_load(log->engine->config.fs, log->directory, &log->epochs);
+    return strand_log_finish_reset(log, offset);
+}
+
+static int adopt(struct strand_log *log, struct strand_recovered_log *recovered,
+                 const struct strand_frontier_slot *slot, int64_t committed)
+    STRAND_REQUIRES(log->commit);
+
+static int
+adopt(struct strand_log *log, struct strand_recovered_log *recovered,
+      const struct strand_frontier_slot *slot, int64_t committed)
+{
+    if (recovered->must_reset) {
+        log->generation = recovered->generation;
+        return finish_reset(log, recovered->log_start);
+    }
+    int status = adopt_segments(log, recovered);
+    if (status != STRAND_OK)
+        return status;
+    struct strand_leader_epochs none = log->epochs;
+    log->epochs = recovered->epochs;
+    recovered->epochs = none;
+    set_positions(log, recovered, slot, committed);
+    if (recovered->verdict == STRAND_VERDICT_CORRUPT)
+        quarantine(log, recovered);
+    if (log->health != STRAND_LOG_HEALTHY || strand_engine_is_read_only(log->engine))
+        return STRAND_OK;
+    if (recovered->has_gaps && (log->identity.flags & STRAND_LOG_HAS_GAPS) == 0) {
+        log->identity.flags |= STRAND_LOG_HAS_GAPS;
+        status = strand_log_identity_write(log->engine->config.fs, log->directory, &log->identity);
+    }
+    return status == STRAND_OK ? make_servable(log) : status;
+}
+
+static int
+recover(struct strand_log *log, const struct strand_kafka_offsets *kafka,
+        const struct strand_frontier_slot *slot, struct strand_recovered_log *out_recovered)
+{
+    struct strand_engine *engine = log->engine;
+    struct loading loading = {.log = log};
+    struct strand_recovery_request request = {
+        .fs = engine->config.fs,
+        .directory = log->directory,
+        .name = log->name,
+        .read_only = strand_engine_is_read_only(engine),
+        .is_foreign = engine->directory.was_kafkas || slot == NULL,
+        .identity = &log->identity,
+        .slot = slot,
+        .recovery_point = kafka->recovery_point,
+        .log_start = kafka->log_start,
+        .visit = note_recovered,
+        .argument = &loading,
+    };
+
+    int status = strand_log_recover(&request, out_recovered);
+    if (status == STRAND_OK && loading.status != STRAND_OK) {
+        strand_recovered_log_deinit(out_recovered);
+        status = strand_fail_context(loading.status, "recover %s", log->name);
+    }
+    return status;
+}
+
+/* Without a frontier, or where a broker was the last writer, there is no slot to believe. */
+static const struct strand_frontier_slot *
+find_slot(const struct strand_log *log, struct strand_frontier_slot *space)
+{
+    const struct strand_engine *engine = log->engine;
+
+    if (engine->frontier == NULL || engine->directory.was_kafkas)
+        return NULL;
+    return strand_frontier_find(engine->frontier, log->identity.id, space) ? space : NULL;
+}
+
+static int load(struct strand_log *log, const struct strand_kafka_offsets *kafka)
+    STRAND_REQUIRES(log->commit);
+
+static int
+load(struct strand_log *log, const struct strand_kafka_offsets *kafka)
+{
+    struct strand_recovered_log recovered = {0};
+    struct strand_frontier_slot space;
+
+    int status = load_identity(log);
+    if (status != STRAND_OK)
+        return status;
+    log->is_replicated = (log->identity.flags & STRAND_LOG_IS_REPLICATED) != 0;
+    const struct strand_frontier_slot *slot = find_slot(log, &space);
+    status = recover(log, kafka, slot, &recovered);
+    if (status == STRAND_OK)
+        status = adopt(log, &recovered, slot, kafka->committed);
+    strand_recovered_log_deinit(&recovered);
+    return status;
+}
+
+int
+strand_log_load(struct strand_engine *engine, const char *topic, int32_t partition,
+                const struct strand_kafka_offsets *kafka, struct strand_log **out_log)
+{
+    struct strand_log *log = NULL;
+
+    int status = strand_log_object_create(engine, topic, partition, &log);
+    if (status != STRAND_OK)
+        return status;
+    strand_mutex_lock(&log->commit);
+    status = load(log, kafka);
+    strand_mutex_unlock(&log->commit);
+    if (status != STRAND_OK) {
+        strand_log_object_destroy(log);
+        return status;
+    }
+    *out_log = log;
+    return STRAND_OK;
+}
+
+int
+strand_log_create_failed(struct strand_engine *engine, const char *topic, int32_t partition,
+                         struct strand_log **out_log)
+{
+    char reason[STRAND_REASON_SIZE];
+    struct strand_log *log = NULL;
+
+    (void)snprintf(reason, sizeof reason, "%s", strand_error_message());
+    int created = strand_log_object_create(engine, topic, partition, &log);
+    if (created != STRAND_OK)
+        return created;
+    log->health = STRAND_LOG_FAILED;
+    memcpy(log->reason, reason, sizeof reason);
+    strand_engine_notice(engine, 3, "%s could not be recovered: %s", log->name, reason);
+    *out_log = log;
+    return STRAND_OK;
+}

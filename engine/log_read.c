@@ -1,0 +1,340 @@
+/* engine/log_read.c -- Fetch: offset -> segment -> floor position -> header walk -> a slice.
+ *
+ * The slice is the mapping itself, pinned by a reference to the segment; where there is no map (or
+ * it does not reach that far) it is a copy.  Whatever the index says is a hint: the walk checks
+ * every header it passes against the offset that must stand there.
+ */
+#include "engine/log_read.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/error.h"
+#include "engine/log_internal.h"
+#include "storage/batch.h"
+#include "storage/segment.h"
+
+/* One segment as a fetch found it. */
+struct window {
+    struct strand_log_segment *segment; /* held by a reference */
+    int64_t position;                   /* a batch boundary at or before what is looked for */
+    int64_t size;                       /* bytes that may be read */
+    int64_t limit;                      /* offset that isolation allows to read up to */
+    int64_t next_base;                  /* where damage in this segment ends at the latest */
+    int64_t high_watermark;
+    int64_t log_start;
+};
+
+/* A run of whole batches. */
+struct span {
+    int64_t position;
+    int64_t size;
+    int64_t next_offset;
+};
+
+int
+strand_log_fail_corrupt(const struct strand_log *log, int64_t first, int64_t next,
+                        const char *reason)
+{
+    int status = strand_fail(STRAND_ERR_CORRUPT,
+                             "read %s: offsets %" PRId64 " to %" PRId64 " are damaged: %s",
+                             log->name, first, next - 1, reason);
+
+    strand_error_set_offsets(first, next);
+    return status;
+}
+
+static int64_t
+next_base_locked(const struct strand_log *log, size_t index)
+{
+    return index + 1 < log->segment_count ? log->segments[index + 1]->base_offset : log->log_end;
+}
+
+int64_t
+strand_log_next_segment_offset(struct strand_log *log, int64_t offset)
+{
+    strand_mutex_lock(&log->state);
+    int64_t next = log->segment_count == 0
+                       ? log->log_end
+                       : next_base_locked(log, strand_log_find_segment_locked(log, offset));
+    strand_mutex_unlock(&log->state);
+    return next > offset ? next : offset + 1;
+}
+
+static int check_range_locked(const struct strand_log *log, int64_t offset)
+    STRAND_REQUIRES(log->state);
+static bool find_window_locked(struct strand_log *log, int64_t offset, int isolation,
+                               struct window *window) STRAND_REQUIRES(log->state);
+
+static int
+check_range_locked(const struct strand_log *log, int64_t offset)
+{
+    if (log->segment_count == 0 && log->health != STRAND_LOG_HEALTHY)
+        return strand_log_unhealthy_locked(log);
+    if (offset < log->log_start || offset > log->log_end)
+        return strand_fail(STRAND_ERR_OUT_OF_RANGE,
+                           "read %s: offset %" PRId64 " is outside %" PRId64 " to %" PRId64,
+                           log->name, offset, log->log_start, log->log_end);
+    if (offset >= log->corrupt_first && offset < log->corrupt_next)
+        return strand_log_fail_corrupt(log, offset, log->corrupt_next, log->reason);
+    return STRAND_OK;
+}
+
+/* The segment to look in, with a reference; false when there is nothing to read. */
+static bool
+find_window_locked(struct strand_log *log, int64_t offset, int isolation, struct window *window)
+{
+    window->limit = strand_log_limit_locked(log, isolation);
+    window->high_watermark = log->high_watermark;
+    window->log_start = log->log_start;
+    if (offset >= window->limit || log->segment_count == 0)
+        return false;
+
+    size_t index = strand_log_find_segment_locked(log, offset);
+    while (offset >= log->segments[index]->end_offset && index + 1 < log->segment_count)
+        index++; /* OFFSET lies in a gap: the next record is above it */
+    struct strand_log_segment *segment = log->segments[index];
+    if (offset >= segment->end_offset)
+        return false;
+    int64_t relative = offset > segment->base_offset ? offset - segment->base_offset : 0;
+    window->segment = segment;
+    window->position = strand_sparse_index_floor(&segment->index, (uint32_t)relative);
+    window->size = segment->size;
+    window->next_base = next_base_locked(log, index);
+    segment->references++;
+    return true;
+}
+
+/* The header at POSITION, in the map or copied into SPACE; checked to be one. */
+static int
+look_at_header(const struct window *window, int64_t position,
+               uint8_t space[STRAND_BATCH_HEADER_SIZE], const uint8_t **out_header)
+{
+    const struct strand_segment *file = window->segment->file;
+    const uint8_t *header = space;
+
+    if (window->size - position < STRAND_BATCH_HEADER_SIZE)
+        return strand_fail(STRAND_ERR_BATCH, "a batch at byte %" PRId64 " is cut off", position);
+    if (file->map != NULL && (int64_t)file->map_size >= position + STRAND_BATCH_HEADER_SIZE) {
+        header = file->map + position;
+    } else {
+        int status = strand_segment_read(file, space, STRAND_BATCH_HEADER_SIZE, position);
+        if (status != STRAND_OK)
+            return status;
+    }
+    int64_t left = window->size - position;
+    int status = strand_batch_check_header(header, (size_t)left);
+    if (status == STRAND_OK)
+        *out_header = header;
+    return status;
+}
+
+/* The failure of a walk as what a reader must know: which offsets it cannot have. */
+static int
+damaged(const struct window *window, int64_t first, int status)
+{
+    if (status != STRAND_ERR_BATCH && status != STRAND_ERR_MAGIC)
+        return status;
+    char reason[STRAND_ERROR_MESSAGE_SIZE_MAX / 2];
+    (void)snprintf(reason, sizeof reason, "%s", strand_error_message());
+    return strand_log_fail_corrupt(window->segment->log, first, window->next_base, reason);
+}
+
+/* The whole batches from the one that holds OFFSET on, at most MAX_BYTES, at least one, all below
+ * the limit.  A size of 0: none is readable yet. */
+static int
+find_span(const struct window *window, int64_t offset, uint32_t max_bytes, struct span *out_span)
+{
+    uint8_t space[STRAND_BATCH_HEADER_SIZE];
+    const uint8_t *header = NULL;
+    struct span span = {.position = window->position, .next_offset = offset};
+    int64_t position = window->position;
+    int64_t expected = -1; /* lowest base offset of the next batch; -1: the first looked at */
+
+    while (position < window->size) {
+        int status = look_at_header(window, position, space, &header);
+        if (status == STRAND_OK && strand_batch_base_offset(header) < expected)
+            status = strand_fail(STRAND_ERR_BATCH,
+                                 "base offset %" PRId64 " at byte %" PRId64 " is below %" PRId64,
+                                 strand_batch_base_offset(header), position, expected);
+        if (status != STRAND_OK && span.size > 0)
+            break; /* what is in front of the damage is good */
+        if (status != STRAND_OK)
+            return damaged(window, expected > offset ? expected : offset, status);
+
+        int64_t size = strand_batch_size(header);
+        expected = strand_batch_end_offset(header);
+        if (expected > offset) {
+            if (expected > window->limit || (span.size > 0 && span.size + size > max_bytes))
+                break;
+            if (span.size == 0)
+                span.position = position;
+            span.size += size;
+            span.next_offset = expected;
+        }
+        position += size;
+    }
+    *out_span = span;
+    return STRAND_OK;
+}
+
+/* Hand the bytes of SPAN over: pinned, or copied. */
+static int
+deliver(struct window *window, const struct span *span, struct strand_fetch *fetch)
+{
+    const struct strand_segment *file = window->segment->file;
+    const struct strand_fs *fs = file->file.fs;
+
+    if (file->map != NULL && (int64_t)file->map_size >= span->position + span->size) {
+        fetch->data = file->map + span->position;
+    } else {
+        fetch->copy = malloc((size_t)span->size);
+        if (fetch->copy == NULL)
+            return strand_fail(STRAND_ERR_NO_MEMORY, "read %s: %" PRId64 " bytes",
+                               window->segment->log->name, span->size);
+        int status = strand_segment_read(file, fetch->copy, (size_t)span->size, span->position);
+        if (status != STRAND_OK) {
+            free(fetch->copy);
+            return status;
+        }
+        fetch->data = fetch->copy;
+    }
+    int descriptor = fs->descriptor(file->file.handle);
+    fetch->descriptor = descriptor >= 0 ? descriptor : -1;
+    fetch->position = span->position;
+    fetch->size = (size_t)span->size;
+    fetch->next_offset = span->next_offset;
+    fetch->segment = window->segment;
+    return STRAND_OK;
+}
+
+/* Find the segment to look in and hold it with its file open.
+ *
+ * What may be read is taken from the segment only when its file is open and held, in one go: from
+ * then on a truncation copies instead of shortening the file.  If the file has to be opened first,
+ * by name, the search begins again, because meanwhile another file may have that name. */
+static int
+hold_window(struct strand_log *log, int64_t offset, int isolation, struct window *window,
+            bool *out_found)
+{
+    for (;;) {
+        strand_mutex_lock(&log->state);
+        int status = check_range_locked(log, offset);
+        bool is_found = status == STRAND_OK && find_window_locked(log, offset, isolation, window);
+        bool is_held = is_found && window->segment->file != NULL;
+        if (is_held)
+            log->pin_count++;
+        strand_mutex_unlock(&log->state);
+        *out_found = is_held;
+        if (!is_found || is_held)
+            return status;
+
+        status = strand_log_segment_acquire(window->segment);
+        if (status == STRAND_OK)
+            strand_log_segment_release(window->segment);
+        strand_mutex_lock(&log->state);
+        bool is_gone = !window->segment->is_listed;
+        strand_mutex_unlock(&log->state);
+        strand_log_segment_release(window->segment);
+        if (status != STRAND_OK && !is_gone)
+            return status;
+    }
+}
+
+static void
+unpin(struct strand_log *log, struct strand_log_segment *segment)
+{
+    strand_log_segment_release(segment);
+    strand_mutex_lock(&log->state);
+    log->pin_count--;
+    strand_mutex_unlock(&log->state);
+}
+
+int
+strand_log_fetch_unchecked(struct strand_log *log, int64_t offset, int isolation,
+                           uint32_t max_bytes, struct strand_fetch *out_fetch)
+{
+    struct window window = {0};
+    struct span span = {0};
+    bool is_found = false;
+
+    int status = hold_window(log, offset, isolation, &window, &is_found);
+    if (status != STRAND_OK)
+        return status;
+    struct strand_fetch fetch = {
+        .next_offset = offset,
+        .high_watermark = window.high_watermark,
+        .log_start = window.log_start,
+        .descriptor = -1,
+        .log = log,
+    };
+    if (is_found) {
+        status = find_span(&window, offset, max_bytes, &span);
+        if (status == STRAND_OK && span.size > 0)
+            status = deliver(&window, &span, &fetch);
+        if (fetch.segment == NULL)
+            unpin(log, window.segment);
+    }
+    if (status == STRAND_OK)
+        *out_fetch = fetch;
+    return status;
+}
+
+static int
+check_crcs(struct strand_log *log, const struct strand_fetch *fetch)
+{
+    const uint8_t *data = fetch->data;
+
+    for (size_t at = 0; at < fetch->size; at += (size_t)strand_batch_size(data + at)) {
+        if (strand_batch_check(data + at, fetch->size - at) != STRAND_OK) {
+            char reason[STRAND_ERROR_MESSAGE_SIZE_MAX / 2];
+            (void)snprintf(reason, sizeof reason, "%s", strand_error_message());
+            return strand_log_fail_corrupt(log, strand_batch_base_offset(data + at),
+                                           strand_batch_end_offset(data + at), reason);
+        }
+    }
+    return STRAND_OK;
+}
+
+int
+strand_log_fetch(struct strand_log *log, int64_t offset, const struct strand_fetch_options *options,
+                 struct strand_fetch *out_fetch)
+{
+    static const struct strand_fetch_options defaults = {.struct_size = sizeof defaults};
+
+    options = options != NULL ? options : &defaults;
+    int status = strand_log_check(log);
+    if (status != STRAND_OK)
+        return status;
+    if (options->struct_size < sizeof *options || options->isolation < STRAND_READ_COMMITTED ||
+        options->isolation > STRAND_READ_WRITTEN)
+        return strand_fail(STRAND_ERR_INVALID, "fetch options: struct_size %zu, isolation %" PRId32,
+                           options->struct_size, options->isolation);
+
+    struct strand_fetch fetch;
+    status = strand_log_fetch_unchecked(
+        log, offset, options->isolation,
+        options->max_bytes != 0 ? options->max_bytes : STRAND_FETCH_BYTES_DEFAULT, &fetch);
+    if (status == STRAND_OK && options->check_crc != 0 && fetch.size > 0) {
+        status = check_crcs(log, &fetch);
+        if (status != STRAND_OK)
+            strand_fetch_release(&fetch);
+    }
+    if (status == STRAND_OK)
+        *out_fetch = fetch;
+    return status;
+}
+
+void
+strand_fetch_release(struct strand_fetch *fetch)
+{
+    if (fetch == NULL || fetch->segment == NULL || strand_log_check(fetch->log) != STRAND_OK)
+        return;
+    struct strand_log *log = fetch->log;
+
+    free(fetch->copy);
+    unpin(log, fetch->segment);
+    *fetch = (struct strand_fetch){.descriptor = -1};
+}

@@ -1,0 +1,77 @@
+/* engine/log_segment.h -- A segment as the living log knows it: facts in memory, the file open or
+ * not.
+ *
+ * States (drawn by what may still happen to the file):
+ *
+ *     active   the last of the log; appended to                       [strand_log_append]
+ *       | roll
+ *     full     not appended to any more, content not yet durable      [append: roll_if_due]
+ *       | the round that covers it
+ *     sealed   durable, exact size, never written again               [strand_log_commit_locked]
+ *
+ * An open file is counted in the engine's segment cache, which closes files that nobody uses and
+ * whose content is durable when there are too many.  A file with content that is not durable is
+ * never closed: its write-back error would be lost.
+ *
+ * Threading: every field is guarded by the log's state lock, except: base_offset and log (never
+ * change), name_is_durable (the commit lock), cache_next and cache_previous (the cache's lock).
+ * While anybody but the log's list holds a reference the file stays open, so that a holder may use
+ * it without the lock.
+ */
+#ifndef STRAND_ENGINE_LOG_SEGMENT_H
+#define STRAND_ENGINE_LOG_SEGMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "index/sparse_index.h"
+#include "strandline/status.h"
+
+struct strand_log;
+struct strand_segment;
+
+struct strand_log_segment {
+    int64_t base_offset;
+    struct strand_log *log;      /* borrowed: outlives the segment */
+    int64_t end_offset;          /* one beyond the last record; base_offset while empty */
+    int64_t size;                /* bytes that readers may touch */
+    int64_t durable_size;        /* bytes that a successful sync covers */
+    int64_t max_timestamp_ms;    /* -1 = none */
+    int64_t first_timestamp_ms;  /* largest of the first batch; -1 = none */
+    int64_t created_ms;          /* wall clock; when it became ours to write */
+    bool name_is_durable;        /* guarded by the commit lock */
+    bool is_listed;              /* in the log's list: its name means its file */
+    bool was_used;               /* since the cache last looked */
+    uint32_t references;         /* the log's list, and one for each user of the open file */
+    struct strand_segment *file; /* owned; NULL: closed */
+    struct strand_sparse_index index;
+    struct strand_log_segment *cache_next, *cache_previous; /* while open */
+};
+
+/* STRAND_ERR_NO_MEMORY.  One reference: the caller's, for the log's list. */
+STRAND_MUST_USE int strand_log_segment_create(struct strand_log *log, int64_t base_offset,
+                                              struct strand_log_segment **out_segment);
+
+/* Whether it holds anything a sync has not covered.  State lock held. */
+bool strand_log_segment_is_dirty(const struct strand_log_segment *segment);
+
+/* Note a batch that stands at POSITION, the size so far.  State lock held (or nobody else yet). */
+void strand_log_segment_note(struct strand_log_segment *segment, const uint8_t *batch,
+                             int64_t position);
+
+/* Take a reference and see that the file is open.  State lock NOT held; the caller holds the
+ * segment by another reference or by the commit lock. */
+STRAND_MUST_USE int strand_log_segment_acquire(struct strand_log_segment *segment);
+
+/* Open the file of a segment that is to become the log's last, for writing.  It is not listed yet:
+ * the cache leaves it alone. */
+STRAND_MUST_USE int strand_log_segment_open_last(struct strand_log_segment *segment);
+
+/* Give the reference back; the last one closes and frees.  State lock not held. */
+void strand_log_segment_release(struct strand_log_segment *segment);
+
+/* Recompute everything but base offset and durable size from the first SIZE bytes, reading headers.
+ * Nobody else uses the segment. */
+STRAND_MUST_USE int strand_log_segment_reload(struct strand_log_segment *segment, int64_t size);
+
+#endif

@@ -1,0 +1,190 @@
+/* engine/log_time.c -- Offsets by timestamp, as Kafka's ListOffsets answers.
+ *
+ * Timestamps do not ascend: the answer is the first record in offset order that is late enough, so
+ * segments and batches are passed over by their largest timestamp, and only a batch that may hold
+ * the answer is decoded.
+ */
+#include <inttypes.h>
+
+#include "base/buffer_pool.h"
+#include "base/error.h"
+#include "engine/log_internal.h"
+#include "engine/log_read.h"
+#include "storage/record_reader.h"
+
+/* A search through the records below LIMIT. */
+struct search {
+    struct strand_log *log;
+    struct strand_record_reader reader;
+    struct strand_buffer *decompressed;
+    int isolation;
+    int64_t timestamp_ms; /* the least that is looked for */
+    int64_t log_start;
+    int64_t limit;
+    int64_t offset;       /* where to look next */
+    int64_t found_offset; /* -1: nothing yet */
+    int64_t found_timestamp_ms;
+};
+
+/* Move on over segments that are too early; false: there is none left. */
+static bool
+skip_segments(struct search *search)
+{
+    struct strand_log *log = search->log;
+    bool is_found = false;
+
+    strand_mutex_lock(&log->state);
+    search->limit = strand_log_limit_locked(log, search->isolation);
+    for (size_t i = strand_log_find_segment_locked(log, search->offset);
+         i < log->segment_count && !is_found; i++) {
+        const struct strand_log_segment *segment = log->segments[i];
+
+        if (segment->end_offset <= search->offset ||
+            segment->max_timestamp_ms < search->timestamp_ms)
+            continue;
+        if (segment->base_offset > search->offset)
+            search->offset = segment->base_offset;
+        is_found = true;
+    }
+    strand_mutex_unlock(&log->state);
+    return is_found && search->offset < search->limit;
+}
+
+/* Look for the first late enough record of BATCH. */
+static int
+search_batch(struct search *search, const uint8_t *batch, size_t available)
+{
+    struct strand_record record;
+
+    int status = strand_batch_check(batch, available);
+    if (status == STRAND_OK)
+        status = strand_record_reader_open(&search->reader, batch, search->log->engine->codecs,
+                                           search->decompressed);
+    while (status == STRAND_OK) {
+        status = strand_record_reader_next(&search->reader, &record);
+        if (status == STRAND_OK && record.timestamp_ms >= search->timestamp_ms &&
+            record.offset >= search->log_start && record.offset < search->limit) {
+            search->found_offset = record.offset;
+            search->found_timestamp_ms = record.timestamp_ms;
+            return STRAND_OK;
+        }
+    }
+    if (status == STRAND_ERR_BATCH || status == STRAND_ERR_MAGIC)
+        return strand_log_fail_corrupt(search->log, strand_batch_base_offset(batch),
+                                       strand_batch_end_offset(batch), "while looking for a time");
+    return status == STRAND_END ? STRAND_OK : status;
+}
+
+static int
+search_fetch(struct search *search, const struct strand_fetch *fetch)
+{
+    const uint8_t *data = fetch->data;
+    int status = STRAND_OK;
+
+    for (size_t at = 0; status == STRAND_OK && at < fetch->size && search->found_offset < 0;
+         at += (size_t)strand_batch_size(data + at))
+        if (strand_batch_max_timestamp(data + at) >= search->timestamp_ms)
+            status = search_batch(search, data + at, fetch->size - at);
+    search->offset = fetch->next_offset;
+    return status;
+}
+
+static int
+find_first(struct search *search)
+{
+    int status = STRAND_OK;
+
+    search->found_offset = -1;
+    while (status == STRAND_OK && search->found_offset < 0 && skip_segments(search)) {
+        struct strand_fetch fetch;
+
+        status = strand_log_fetch_unchecked(search->log, search->offset, search->isolation,
+                                            STRAND_FETCH_BYTES_DEFAULT, &fetch);
+        if (status != STRAND_OK || fetch.size == 0)
+            break;
+        status = search_fetch(search, &fetch);
+        strand_fetch_release(&fetch);
+    }
+    return status;
+}
+
+/* The largest timestamp of any batch below the limit; -1 = none. */
+static int
+find_largest(struct search *search, int64_t *out_timestamp_ms)
+{
+    int64_t largest = STRAND_NO_TIMESTAMP;
+    int64_t start = search->offset;
+    int status = STRAND_OK;
+
+    search->timestamp_ms = 0;
+    while (status == STRAND_OK && skip_segments(search)) {
+        struct strand_fetch fetch;
+
+        status = strand_log_fetch_unchecked(search->log, search->offset, search->isolation,
+                                            STRAND_FETCH_BYTES_DEFAULT, &fetch);
+        if (status != STRAND_OK || fetch.size == 0)
+            break;
+        const uint8_t *data = fetch.data;
+        for (size_t at = 0; at < fetch.size; at += (size_t)strand_batch_size(data + at))
+            if (strand_batch_max_timestamp(data + at) > largest)
+                largest = strand_batch_max_timestamp(data + at);
+        search->offset = fetch.next_offset;
+        search->timestamp_ms = largest < 0 ? 0 : largest; /* only later ones can be larger */
+        strand_fetch_release(&fetch);
+    }
+    search->offset = start;
+    *out_timestamp_ms = largest;
+    return status;
+}
+
+static int
+run_search(struct search *search, int64_t timestamp_ms)
+{
+    int status = strand_buffer_take(search->log->engine->buffers, 0, &search->decompressed);
+    if (status != STRAND_OK)
+        return status;
+    strand_record_reader_init(&search->reader);
+    search->timestamp_ms = timestamp_ms;
+    if (timestamp_ms == STRAND_MAX_TIMESTAMP)
+        status = find_largest(search, &search->timestamp_ms);
+    if (status == STRAND_OK && search->timestamp_ms >= 0)
+        status = find_first(search);
+    strand_record_reader_deinit(&search->reader);
+    strand_buffer_put(search->log->engine->buffers, search->decompressed);
+    return status;
+}
+
+int
+strand_log_offset_for_timestamp(struct strand_log *log, int64_t timestamp_ms, int isolation,
+                                int64_t *out_offset, int64_t *out_timestamp_ms)
+{
+    struct search search = {.log = log, .isolation = isolation, .found_offset = -1};
+
+    int status = strand_log_check(log);
+    if (status != STRAND_OK)
+        return status;
+    if (timestamp_ms < STRAND_MAX_TIMESTAMP || isolation < STRAND_READ_COMMITTED ||
+        isolation > STRAND_READ_WRITTEN || out_offset == NULL)
+        return strand_fail(STRAND_ERR_INVALID, "look up time %" PRId64 " in %s: isolation %d",
+                           timestamp_ms, log->name, isolation);
+    strand_mutex_lock(&log->state);
+    search.log_start = log->log_start;
+    search.limit = strand_log_limit_locked(log, isolation);
+    strand_mutex_unlock(&log->state);
+    search.offset = search.log_start;
+    search.found_timestamp_ms = STRAND_NO_TIMESTAMP;
+    if (timestamp_ms == STRAND_EARLIEST)
+        search.found_offset = search.log_start;
+    else if (timestamp_ms == STRAND_LATEST)
+        search.found_offset = search.limit;
+    else
+        status = run_search(&search, timestamp_ms);
+    if (status != STRAND_OK)
+        return status;
+    if (search.found_offset < 0)
+        return STRAND_END;
+    *out_offset = search.found_offset;
+    if (out_timestamp_ms != NULL)
+        *out_timestamp_ms = search.found_timestamp_ms;
+    return STRAND_OK;
+}

@@ -1,0 +1,115 @@
+/* engine/segment_cache.c -- Second chance: the hand goes round, and what was used since it last
+ * came by is passed over once. */
+#include "engine/segment_cache.h"
+
+#include <stddef.h>
+
+#include "base/assert.h"
+#include "engine/log_internal.h"
+#include "engine/log_segment.h"
+#include "storage/segment.h"
+
+void
+strand_segment_cache_init(struct strand_segment_cache *cache, uint32_t budget)
+{
+    strand_mutex_init(&cache->lock);
+    cache->hand = NULL;
+    cache->open_count = 0;
+    cache->budget = budget;
+}
+
+void
+strand_segment_cache_deinit(struct strand_segment_cache *cache)
+{
+    strand_assert(cache->hand == NULL);
+    strand_mutex_deinit(&cache->lock);
+}
+
+static void
+link_in(struct strand_segment_cache *cache, struct strand_log_segment *segment)
+{
+    if (cache->hand == NULL) {
+        segment->cache_next = segment;
+        segment->cache_previous = segment;
+        cache->hand = segment;
+    } else { /* just behind the hand: it comes by last */
+        segment->cache_next = cache->hand;
+        segment->cache_previous = cache->hand->cache_previous;
+        segment->cache_previous->cache_next = segment;
+        cache->hand->cache_previous = segment;
+    }
+    cache->open_count++;
+}
+
+static void
+link_out(struct strand_segment_cache *cache, struct strand_log_segment *segment)
+{
+    strand_assert(cache->open_count > 0);
+    if (cache->hand == segment)
+        cache->hand = segment->cache_next == segment ? NULL : segment->cache_next;
+    segment->cache_next->cache_previous = segment->cache_previous;
+    segment->cache_previous->cache_next = segment->cache_next;
+    segment->cache_next = NULL;
+    segment->cache_previous = NULL;
+    cache->open_count--;
+}
+
+/* Take the file away from SEGMENT if nobody uses it (the one reference is the list's) and nothing
+ * is lost by closing it. */
+static struct strand_segment *
+take_file(struct strand_log_segment *segment)
+{
+    struct strand_segment *file = NULL;
+
+    strand_mutex_lock(&segment->log->state);
+    if (segment->was_used) {
+        segment->was_used = false;
+    } else if (segment->is_listed && segment->references == 1 &&
+               !strand_log_segment_is_dirty(segment)) {
+        file = segment->file;
+        segment->file = NULL;
+    }
+    strand_mutex_unlock(&segment->log->state);
+    return file;
+}
+
+void
+strand_segment_cache_make_room(struct strand_segment_cache *cache)
+{
+    struct strand_segment *file;
+
+    do {
+        file = NULL;
+        strand_mutex_lock(&cache->lock);
+        uint32_t looks = 2 * cache->open_count; /* once to take the second chance, once for real */
+        while (cache->open_count >= cache->budget && looks-- > 0 && file == NULL) {
+            struct strand_log_segment *segment = cache->hand;
+
+            file = take_file(segment);
+            cache->hand = segment->cache_next;
+            if (file != NULL)
+                link_out(cache, segment);
+        }
+        strand_mutex_unlock(&cache->lock);
+        /* Its content is durable: nothing is lost with an error of close. */
+        (void)strand_segment_close(file);
+    } while (file != NULL);
+}
+
+void
+strand_segment_cache_add(struct strand_segment_cache *cache, struct strand_log_segment *segment)
+{
+    strand_mutex_lock(&cache->lock);
+    strand_assert(segment->cache_next == NULL);
+    link_in(cache, segment);
+    strand_mutex_unlock(&cache->lock);
+}
+
+void
+strand_segment_cache_remove(struct strand_segment_cache *cache, struct strand_log_segment *segment)
+{
+    strand_mutex_lock(&cache->lock);
+    if (segment->cache_next != NULL)
+        link_out(cache, segment);
+    strand_mutex_unlock(&cache->lock);
+}
