@@ -1,0 +1,326 @@
+/* tests/crash/power_cuts.c -- The power goes, and each call fails, at every call of every
+ * operation.
+ *
+ * Each workload runs again and again on a new disk, cut short at call 1, 2, 3, ... until it runs to
+ * its end.  After each cut the disk forgets in each of five ways, the directory is opened and held
+ * against what was promised; it must then still take records and keep them through another cut. The
+ * opening itself is cut short too.  With faults instead of cuts the call returns an error and the
+ * process goes on to its end.
+ *
+ * Prints what it did; exits 1 at the first violation, with the line that repeats it:
+ *     power_cuts WORKLOAD MODE CALL LOSS
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/crash_model.h"
+
+typedef int workload_fn(struct model *model);
+
+enum { TRY = 0 }; /* a readable name for a status of 0 */
+
+/* ---- Workloads: return the first status that is not STRAND_OK ---- */
+
+static int
+append_and_roll(struct model *model)
+{
+    int status = model_open(model);
+
+    if (status == TRY)
+        status = model_create(model, 0);
+    for (int i = 0; i < 12 && status == TRY; i++)
+        status = model_append(model, 0, 1, STRAND_DURABLE);
+    return status == TRY ? model_close(model) : status;
+}
+
+static int
+written_then_synced(struct model *model)
+{
+    int status = model_open(model);
+
+    if (status == TRY)
+        status = model_create(model, 0);
+    for (int i = 0; i < 14 && status == TRY; i++)
+        status = model_append(model, 0, 1 + i % 3, STRAND_WRITTEN);
+    if (status == TRY)
+        status = model_sync(model);
+    for (int i = 0; i < 9 && status == TRY; i++)
+        status = model_append(model, 0, 2, STRAND_WRITTEN);
+    return status == TRY ? model_close(model) : status;
+}
+
+static int
+truncate_and_append(struct model *model)
+{
+    static const int64_t targets[] = {21, 18, 9, 8, 0};
+    int status = model_open(model);
+
+    if (status == TRY)
+        status = model_create(model, 0);
+    for (int i = 0; i < 8 && status == TRY; i++)
+        status = model_append(model, 0, 3, i % 2 == 0 ? STRAND_WRITTEN : STRAND_DURABLE);
+    for (size_t t = 0; t < sizeof targets / sizeof *targets && status == TRY; t++) {
+        status = model_truncate(model, 0, targets[t]);
+        for (int i = 0; i < 2 && status == TRY; i++)
+            status = model_append(model, 0, 3, STRAND_DURABLE);
+    }
+    return status == TRY ? model_close(model) : status;
+}
+
+static int
+trim_and_append(struct model *model)
+{
+    int status = model_open(model);
+
+    if (status == TRY)
+        status = model_create(model, 0);
+    for (int round = 1; round <= 4 && status == TRY; round++) {
+        for (int i = 0; i < 5 && status == TRY; i++)
+            status = model_append(model, 0, 2, STRAND_DURABLE);
+        if (status == TRY)
+            status = model_trim(model, 0, round * 9);
+    }
+    if (status == TRY)
+        status = model_truncate(model, 0, 37);
+    if (status == TRY)
+        status = model_append(model, 0, 2, STRAND_DURABLE);
+    return status == TRY ? model_close(model) : status;
+}
+
+static int
+create_delete_create(struct model *model)
+{
+    int status = model_open(model);
+
+    for (int round = 0; round < 3 && status == TRY; round++) {
+        status = model_create(model, 0);
+        if (status == TRY)
+            status = model_create(model, 1);
+        for (int i = 0; i < 4 + round && status == TRY; i++)
+            status = model_append(model, i % 2, 2, STRAND_DURABLE);
+        if (status == TRY)
+            status = model_delete(model, 0);
+        if (status == TRY)
+            status = model_append(model, 1, 1, STRAND_WRITTEN);
+    }
+    return status == TRY ? model_close(model) : status;
+}
+
+static int
+reset_and_epochs(struct model *model)
+{
+    int status = model_open(model);
+
+    if (status == TRY)
+        status = model_create(model, 0);
+    for (int round = 1; round <= 3 && status == TRY; round++) {
+        for (int i = 0; i < 4 && status == TRY; i++)
+            status = model_append(model, 0, 2, i < 2 ? STRAND_WRITTEN : STRAND_DURABLE);
+        if (status == TRY)
+            status = model_append(model, 0, 1, STRAND_WRITTEN);
+        if (status == TRY)
+            status = model_begin_epoch(model, 0, 10 * round);
+        if (status == TRY)
+            status = model_append(model, 0, 1, STRAND_DURABLE);
+        if (status == TRY && round > 1)
+            status = model_reset(model, 0, 100 * round);
+    }
+    if (status == TRY)
+        status = model_append(model, 0, 1, STRAND_DURABLE);
+    return status == TRY ? model_close(model) : status;
+}
+
+/* Closed and opened again in between, so that cuts fall into recoveries of whole logs too. */
+static int
+reopen_often(struct model *model)
+{
+    int status = TRY;
+
+    for (int round = 0; round < 4 && status == TRY; round++) {
+        status = model_open(model);
+        if (status == TRY)
+            status = model_create(model, 0);
+        for (int i = 0; i < 4 && status == TRY; i++)
+            status = model_append(model, 0, 1, i % 2 == 0 ? STRAND_WRITTEN : STRAND_DURABLE);
+        if (status == TRY && round == 2)
+            status = model_truncate(model, 0, 6);
+        if (status == TRY)
+            status = model_close(model);
+    }
+    return status;
+}
+
+static const struct {
+    const char *name;
+    workload_fn *run;
+} WORKLOADS[] = {
+    {"append_and_roll", append_and_roll},
+    {"written_then_synced", written_then_synced},
+    {"truncate_and_append", truncate_and_append},
+    {"trim_and_append", trim_and_append},
+    {"create_delete_create", create_delete_create},
+    {"reset_and_epochs", reset_and_epochs},
+    {"reopen_often", reopen_often},
+};
+
+enum { WORKLOAD_COUNT = sizeof WORKLOADS / sizeof *WORKLOADS };
+
+/* ---- Cutting ---- */
+
+enum mode { MODE_CUT, MODE_EIO, MODE_ENOSPC, MODE_STICKY, MODE_COUNT };
+
+static const char *const MODE_NAMES[MODE_COUNT] = {"cut", "eio", "enospc", "sticky"};
+
+struct attempt {
+    size_t workload;
+    enum mode mode;
+    uint64_t call;
+    int loss;
+};
+
+static uint64_t recoveries;
+
+static int
+complain(const struct attempt *attempt, const struct model *model, const char *when)
+{
+    const char *trace = strand_sim_disk_trace(model->disk, attempt->call);
+
+    (void)printf("VIOLATION %s: %s\n  at: %s\n  again: power_cuts %s %s %" PRIu64 " %d\n", when,
+                 model->violation, trace != NULL ? trace : "?", WORKLOADS[attempt->workload].name,
+                 MODE_NAMES[attempt->mode], attempt->call, attempt->loss);
+    return 1;
+}
+
+static void
+plan(struct strand_sim_disk *disk, enum mode mode, uint64_t call)
+{
+    if (mode == MODE_CUT)
+        strand_sim_disk_plan_cut(disk, call);
+    else
+        strand_sim_disk_plan_fault(disk, call, mode == MODE_ENOSPC ? ENOSPC : EIO,
+                                   mode == MODE_STICKY);
+}
+
+/* Open with a cut in the middle of it, as often as it takes until it gets through. */
+static void
+cut_openings(struct model *model, const struct attempt *attempt)
+{
+    for (uint64_t call = 3 + attempt->call % 5; call < 60; call += 9) {
+        strand_sim_disk_plan_cut(model->disk, call);
+        (void)model_open(model);
+        model_abandon(model);
+        strand_sim_disk_cut(model->disk, (enum strand_sim_loss)(call % STRAND_SIM_LOSS_COUNT),
+                            call);
+        recoveries++;
+    }
+}
+
+/* After a crash: what was promised is there; what is appended now survives the next. */
+static int
+check_aftermath(struct model *model, const struct attempt *attempt)
+{
+    if (attempt->call % 3 == 0)
+        cut_openings(model, attempt);
+    if (!model_check(model))
+        return complain(attempt, model, "after the crash");
+    recoveries++;
+    for (int i = 0; i < MODEL_LOGS; i++) {
+        if (!model->expected[i].exists)
+            continue;
+        for (int n = 0; n < 3; n++)
+            if (model_append(model, i, 1, STRAND_DURABLE) != STRAND_OK) {
+                (void)snprintf(model->violation, sizeof model->violation, "append: %s",
+                               strand_error_message());
+                return complain(attempt, model, "appending after recovery");
+            }
+    }
+    strand_sim_disk_plan_cut(model->disk, strand_sim_disk_calls(model->disk) + 1);
+    model_abandon(model);
+    strand_sim_disk_cut(model->disk, STRAND_SIM_LOSE_ALL, 0);
+    if (!model_check(model))
+        return complain(attempt, model, "after the second crash");
+    recoveries++;
+    if (model_close(model) != STRAND_OK)
+        return complain(attempt, model, "closing");
+    return 0;
+}
+
+/* One run.  *OUT_FINISHED: the plan did not stop it any more. */
+static int
+run_attempt(const struct attempt *attempt, bool *out_finished)
+{
+    struct strand_sim_disk_options options = {.seed = attempt->call};
+    struct strand_sim_disk *disk = NULL;
+    static struct model model;
+
+    if (strand_sim_disk_create(&options, &disk) != STRAND_OK)
+        return 2;
+    model_init(&model, disk, 512);
+    model.codec = attempt->call % 4 == 0 ? STRAND_CODEC_LZ4 : STRAND_CODEC_NONE;
+    model.copies_reads = attempt->call % 2 == 0;
+    plan(disk, attempt->mode, attempt->call);
+    int status = WORKLOADS[attempt->workload].run(&model);
+    *out_finished = strand_sim_disk_calls(disk) < attempt->call;
+    (void)status;
+    if (attempt->mode != MODE_CUT)
+        strand_sim_disk_plan_clear(disk);
+    model_abandon(&model);
+    strand_sim_disk_cut(disk, (enum strand_sim_loss)attempt->loss, attempt->call);
+    int result = check_aftermath(&model, attempt);
+    if (result != 0)
+        model_abandon(&model);
+    strand_sim_disk_destroy(disk);
+    return result;
+}
+
+static int
+run_all_calls(size_t workload, enum mode mode)
+{
+    bool is_finished = false;
+    uint64_t call = 0;
+
+    while (!is_finished) {
+        call++;
+        for (int loss = 0; loss < STRAND_SIM_LOSS_COUNT; loss++) {
+            struct attempt attempt = {workload, mode, call, loss};
+            int result = run_attempt(&attempt, &is_finished);
+
+            if (result != 0)
+                return result;
+        }
+    }
+    (void)printf("%-24s %-7s %5" PRIu64 " calls\n", WORKLOADS[workload].name, MODE_NAMES[mode],
+                 call - 1);
+    return 0;
+}
+
+static int
+run_again(char **words)
+{
+    struct attempt attempt = {.call = strtoull(words[2], NULL, 10), .loss = atoi(words[3])};
+    bool is_finished;
+
+    for (size_t i = 0; i < WORKLOAD_COUNT; i++)
+        if (strcmp(words[0], WORKLOADS[i].name) == 0)
+            attempt.workload = i;
+    for (int i = 0; i < MODE_COUNT; i++)
+        if (strcmp(words[1], MODE_NAMES[i]) == 0)
+            attempt.mode = (enum mode)i;
+    return run_attempt(&attempt, &is_finished);
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc == 5)
+        return run_again(argv + 1);
+    for (int mode = 0; mode < MODE_COUNT; mode++)
+        for (size_t i = 0; i < WORKLOAD_COUNT; i++)
+            if (run_all_calls(i, (enum mode)mode) != 0)
+                return 1;
+    (void)printf("%" PRIu64 " recoveries, 0 violations\n", recoveries);
+    return 0;
+}

@@ -1,0 +1,64 @@
+/* tests/support/crash_model.h -- What a program was promised, kept beside the engine while it
+ * works, and held against what is there after a crash.
+ *
+ * The model drives one engine on a simulated disk with single-record batches whose values are all
+ * different.  Each operation is noted before it is tried and settled when it returned: at a crash
+ * at most the last one is open, and either outcome of it is legal.
+ */
+#ifndef STRAND_TESTS_CRASH_MODEL_H
+#define STRAND_TESTS_CRASH_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "simulation/sim_disk.h"
+#include "strandline/strandline.h"
+
+enum { MODEL_LOGS = 2, MODEL_OFFSETS = 4096, MODEL_VALUE_SIZE = 48 };
+
+struct model_log {
+    bool exists;           /* promised to be there */
+    bool is_open_question; /* a creation or deletion was under way */
+    int64_t start;         /* promised log start */
+    int64_t maybe_start;   /* a trim or reset was under way to here; -1: none */
+    int64_t durable_end;   /* everything below is promised */
+    int64_t end;           /* nothing at or above was ever appended */
+    int64_t maybe_end;     /* a truncation was under way to here; -1: none */
+    int64_t maybe_reset;   /* a reset was under way to here; -1: none */
+    uint32_t values[MODEL_OFFSETS];
+};
+
+struct model {
+    struct strand_sim_disk *disk;
+    struct strand_engine *engine;
+    struct strand_log *logs[MODEL_LOGS]; /* NULL: no handle */
+    struct model_log expected[MODEL_LOGS];
+    uint32_t next_value;
+    int32_t segment_bytes;
+    int codec;
+    bool copies_reads;
+    char violation[512]; /* "" while all is well */
+};
+
+void model_init(struct model *model, struct strand_sim_disk *disk, int32_t segment_bytes);
+
+/* Each returns the engine's status; the model is settled accordingly. */
+int model_open(struct model *model);
+int model_create(struct model *model, int log);
+int model_append(struct model *model, int log, int count, int durability);
+int model_sync(struct model *model);
+int model_truncate(struct model *model, int log, int64_t offset);
+int model_trim(struct model *model, int log, int64_t offset);
+int model_reset(struct model *model, int log, int64_t offset);
+int model_begin_epoch(struct model *model, int log, int32_t epoch);
+int model_delete(struct model *model, int log);
+int model_close(struct model *model);
+
+/* Give up every handle, as a dying process does: nothing reaches the disk any more. */
+void model_abandon(struct model *model);
+
+/* Reopen and hold what is there against what was promised; then settle the open questions by what
+ * was found.  false: model->violation says what is wrong. */
+bool model_check(struct model *model);
+
+#endif
