@@ -1,0 +1,83 @@
+#!/bin/sh
+# pipes.sh -- Input that pauses, output that closes, signals: nothing waits that need not, nothing is lost.
+set -eu
+strandline=$1
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+cd "$directory"
+export STRANDLINE_DATA="$directory/data" NO_COLOR=1
+
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+
+# expect WHAT EXPECTED ACTUAL
+expect() {
+    [ "$2" = "$3" ] || fail "$1: expected [$2], got [$3]"
+}
+
+# wait_for COMMAND...: until it succeeds; the test's time limit is the limit.
+wait_for() {
+    until "$@" 2>/dev/null; do sleep 0.02; done
+}
+
+# A partial batch goes out when the input pauses, and its ack comes while the input is still open.
+mkfifo in
+"$strandline" append orders --acks --json <in >out &
+writer=$!
+exec 3>in
+printf 'one\ntwo\nthr' >&3
+wait_for grep -q '^0 1$' out
+expect "seen by a reader while the writer lives" 'one two ' "$("$strandline" read orders | tr '\n' ' ')"
+printf 'ee\n' >&3
+wait_for grep -q '^2 2$' out
+exec 3>&-
+wait "$writer"
+expect "last line" \
+    '{"topic":"orders","partition":0,"records":3,"first_offset":0,"last_offset":2,"durable":true}' \
+    "$(tail -1 out)"
+expect "all" 'one two three ' "$("$strandline" read orders | tr '\n' ' ')"
+
+# A signal ends the input: what is whole is appended, the exit code tells.
+"$strandline" append orders/1 --acks <in >out &
+writer=$!
+exec 3>in
+printf 'one\ntwo\nthr' >&3
+wait_for grep -q '^0 1$' out
+kill -TERM "$writer"
+code=0
+wait "$writer" || code=$?
+exec 3>&-
+expect "exit code after SIGTERM" 143 "$code"
+expect "whole lines before SIGTERM" 'one two ' "$("$strandline" read orders/1 | tr '\n' ' ')"
+
+# Readers that go away are no failure.
+seq 1 200000 >numbers
+"$strandline" append many numbers
+: >err
+{
+    code=0
+    "$strandline" read many 2>err || code=$?
+    echo "$code" >code
+} | head -1 >first
+expect "first line" 1 "$(cat first)"
+expect "exit code after the reader left" 0 "$(cat code)"
+[ ! -s err ] || fail "read said: $(cat err)"
+{
+    code=0
+    seq 1 1000 | "$strandline" append acks --batch-records 1 --durability written --acks 2>err || code=$?
+    echo "$code" >code
+} | head -1 >first
+expect "exit code of append after the reader left" 0 "$(cat code)"
+[ ! -s err ] || fail "append said: $(cat err)"
+expect "records although nobody read the acks" 1000 "$("$strandline" read acks | wc -l | tr -d ' ')"
+
+# Output that cannot be written is.
+if [ -w /dev/full ]; then
+    code=0
+    "$strandline" read many >/dev/full 2>err || code=$?
+    expect "exit code on a full disk" 1 "$code"
+    grep -q '^strandline: write standard output: No space left on device$' err || fail "$(cat err)"
+    expect "lines" 1 "$(wc -l <err | tr -d ' ')"
+fi

@@ -1,0 +1,89 @@
+/* tools/change_watch.c -- Names, sizes and times of a log's files, folded into one number. */
+#include "tools/change_watch.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "recovery/frontier.h"
+#include "storage/topic_name.h"
+#include "tools/options.h"
+
+enum { SETTLED_AFTER_S = 2 };
+
+/* Where a fold begins, and what it multiplies by: FNV-1a. */
+#define FOLD_START  UINT64_C(14695981039346656037)
+#define FOLD_FACTOR UINT64_C(1099511628211)
+
+static uint64_t
+fold(uint64_t stamp, uint64_t number)
+{
+    return (stamp ^ number) * FOLD_FACTOR;
+}
+
+struct look {
+    uint64_t stamp;
+    time_t newest_s;
+};
+
+/* A file that is gone again adds nothing: that is a change, too.  Names come in any order: hence a
+ * sum of what each file folds to. */
+static void
+add_file(struct look *look, int directory, const char *name)
+{
+    struct stat status;
+    uint64_t stamp = FOLD_START;
+
+    if (fstatat(directory, name, &status, 0) != 0)
+        return;
+    for (const char *byte = name; *byte != '\0'; byte++)
+        stamp = fold(stamp, (unsigned char)*byte);
+    stamp = fold(stamp, (uint64_t)status.st_ino);
+    stamp = fold(stamp, (uint64_t)status.st_size);
+    stamp = fold(stamp, (uint64_t)status.st_mtim.tv_sec);
+    stamp = fold(stamp, (uint64_t)status.st_mtim.tv_nsec);
+    look->stamp += stamp;
+    if (status.st_mtim.tv_sec > look->newest_s)
+        look->newest_s = status.st_mtim.tv_sec;
+}
+
+/* false: PATH cannot be listed. */
+static bool
+add_directory(struct look *look, const char *path)
+{
+    DIR *directory = opendir(path);
+    const struct dirent *entry;
+
+    if (directory == NULL)
+        return false;
+    while ((entry = readdir(directory)) != NULL)
+        if (entry->d_name[0] != '.')
+            add_file(look, dirfd(directory), entry->d_name);
+    (void)closedir(directory); /* it was only read */
+    return true;
+}
+
+bool
+cli_change_watch_poll(struct cli_change_watch *watch, const struct cli_options *options)
+{
+    struct look look = {0, 0};
+    char name[STRAND_FILE_NAME_SIZE_MAX];
+    char path[STRAND_PATH_SIZE_MAX];
+    bool is_known =
+        strand_partition_name_format(options->topic, options->partition, name) == STRAND_OK &&
+        strand_path_join(path, options->data, name) == STRAND_OK && add_directory(&look, path) &&
+        strand_path_join(path, options->data, STRAND_FRONTIER_NAME) == STRAND_OK;
+    bool has_changed;
+
+    if (is_known)
+        add_file(&look, AT_FDCWD, path);
+    has_changed = !is_known || !watch->is_settled || look.stamp != watch->stamp;
+    watch->stamp = look.stamp;
+    watch->is_settled = is_known && time(NULL) - look.newest_s > SETTLED_AFTER_S;
+    return has_changed;
+}

@@ -1,0 +1,33 @@
+/* tools/progress.h -- How far a long command is, for a person at a terminal.
+ *
+ * Shown on stderr, only if that is a terminal, from half a second on and at most ten times a
+ * second; wiped out when the command ends.
+ */
+#ifndef STRAND_TOOLS_PROGRESS_H
+#define STRAND_TOOLS_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cli_progress {
+    bool is_wanted;
+    bool is_shown;
+    uint64_t total; /* bytes; 0 = unknown */
+    int64_t start_ns;
+    int64_t next_ns; /* not shown again before */
+};
+
+/* QUIET: never shown. */
+void cli_progress_init(struct cli_progress *progress, uint64_t total, bool quiet);
+
+/* DONE bytes are through. */
+void cli_progress_update(struct cli_progress *progress, uint64_t done);
+
+void cli_progress_finish(struct cli_progress *progress);
+
+enum { CLI_SIZE_TEXT_MAX = 32 };
+
+/* "17 B", "1.5 KiB", "2.0 GiB". */
+void cli_size_format(uint64_t bytes, char out_text[CLI_SIZE_TEXT_MAX]);
+
+#endif

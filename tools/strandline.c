@@ -1,0 +1,147 @@
+/* tools/strandline.c -- The command: which subcommand, with what, or help on them. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "strandline/status.h"
+#include "tools/commands.h"
+#include "tools/options.h"
+#include "tools/report.h"
+
+enum { OUTPUT_BUFFER_SIZE = 256 << 10 };
+
+static const struct cli_command COMMANDS[] = {
+    {CLI_APPEND, "append", CLI_OPERAND_LOG_AND_INPUT, "TOPIC[/PARTITION] [FILE]",
+     "append records from a file or a pipe",
+     "Reads FILE, or standard input without one, and appends a record for each line.  The log, "
+     "and\n"
+     "the data directory, are created if they are missing.  Exits when everything is durable.  "
+     "When\n"
+     "the input is bad, what stood before it has been appended.",
+     cli_run_append},
+    {CLI_READ, "read", CLI_OPERAND_LOG, "TOPIC[/PARTITION]", "print records",
+     "Prints the value of each record on a line.  Works beside a process that writes.",
+     cli_run_read},
+    {CLI_TAIL, "tail", CLI_OPERAND_LOG, "TOPIC[/PARTITION]", "print records as they come",
+     "As read, from the end on and without an end.", cli_run_tail},
+    {CLI_LIST, "list", CLI_OPERAND_NONE, "", "list all logs",
+     "START is the first offset, COMMITTED the end of what readers see, END the next offset.",
+     cli_run_list},
+    {CLI_DUMP, "dump", CLI_OPERAND_FILE, "FILE.log",
+     "show every batch and record of a segment file",
+     "Needs no data directory; behind damage it goes on with the next whole batch, and exits with "
+     "2.",
+     cli_run_dump},
+    {CLI_VERIFY, "verify", CLI_OPERAND_LOG_OPTIONAL, "[TOPIC[/PARTITION]]",
+     "read everything and check it",
+     "Changes nothing.  Prints a line for each log; exits with 2 when one is damaged.  TOPIC "
+     "alone\n"
+     "means all of its partitions.",
+     cli_run_verify},
+    {CLI_TRUNCATE, "truncate", CLI_OPERAND_LOG, "TOPIC[/PARTITION]", "remove the newest records",
+     "Removes the records from --to OFFSET on, and with them the whole batch that OFFSET is in.",
+     cli_run_truncate},
+    {CLI_TRIM, "trim", CLI_OPERAND_LOG, "TOPIC[/PARTITION]", "remove the oldest records",
+     "Forgets the records below --to OFFSET; space comes back in whole segments.", cli_run_trim},
+    {CLI_DELETE, "delete", CLI_OPERAND_LOG, "TOPIC[/PARTITION]", "remove a log",
+     "Removes the log and everything in it, for good and without asking.", cli_run_delete},
+};
+
+enum { COMMAND_COUNT = sizeof COMMANDS / sizeof COMMANDS[0] };
+
+static const char EXIT_CODES[] =
+    "Exit codes: 0 done, 1 failed, 2 stored data is corrupt, 4 the data directory is in use,\n"
+    "64 the command line is wrong.  Results go to standard output, everything else to standard\n"
+    "error.\n";
+
+static const struct cli_command *
+find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(COMMANDS[i].name, name) == 0)
+            return &COMMANDS[i];
+    return NULL;
+}
+
+static void
+print_overview(FILE *stream)
+{
+    (void)fputs("Usage: strandline COMMAND ...\n\n", stream);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        (void)fprintf(stream, "  %-9s %-26s %s\n", COMMANDS[i].name, COMMANDS[i].operand_text,
+                      COMMANDS[i].summary);
+    (void)fprintf(
+        stream,
+        "  %-9s %-26s %s\n"
+        "\nEach command works on a data directory: --data DIR, or STRANDLINE_DATA of the\n"
+        "environment.  PARTITION is 0 when it is left out.\n\n%s",
+        "help", "[COMMAND]", "explain a command and its options", EXIT_CODES);
+}
+
+static int
+print_help(const struct cli_command *command)
+{
+    (void)printf("Usage: strandline %s %s%s[OPTION ...]\n\n%s\n\n", command->name,
+                 command->operand_text, command->operand_text[0] != '\0' ? " " : "",
+                 command->details);
+    cli_options_print(stdout, command);
+    (void)printf("\n%s", EXIT_CODES);
+    return cli_output_finish(CLI_EXIT_OK);
+}
+
+static int
+fail_usage(const char *sentence, const char *argument)
+{
+    cli_say("%s%s; see strandline help", sentence, argument);
+    return CLI_EXIT_USAGE;
+}
+
+static int
+run_help(const char *name)
+{
+    const struct cli_command *command = name != NULL ? find_command(name) : NULL;
+
+    if (name == NULL) {
+        print_overview(stdout);
+        return cli_output_finish(CLI_EXIT_OK);
+    }
+    return command != NULL ? print_help(command) : fail_usage("no command ", name);
+}
+
+static int
+run_command(const struct cli_command *command, int count, char **arguments)
+{
+    struct cli_options options;
+    int status = cli_options_parse(command, count, arguments, &options);
+
+    if (status != STRAND_OK)
+        return cli_report(status);
+    return options.help ? print_help(command) : command->run(&options);
+}
+
+int
+main(int argc, char **argv)
+{
+    static char output_buffer[OUTPUT_BUFFER_SIZE];
+    const char *name = argc > 1 ? argv[1] : NULL;
+    const struct cli_command *command = name != NULL ? find_command(name) : NULL;
+
+    /* A reader that goes away is an error of write(), which is handled.  Neither call can fail with
+     * these arguments. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)setvbuf(stdout, output_buffer, _IOFBF, sizeof output_buffer);
+    if (name == NULL) {
+        print_overview(stderr);
+        return CLI_EXIT_USAGE;
+    }
+    if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        return run_help(argc > 2 ? argv[2] : NULL);
+    if (strcmp(name, "--version") == 0) {
+        (void)printf("strandline %s\n", strand_version());
+        return cli_output_finish(CLI_EXIT_OK);
+    }
+    if (command == NULL)
+        return fail_usage("no command ", name);
+    return run_command(command, argc - 2, argv + 2);
+}
