@@ -27,8 +27,7 @@ struct contents {
     char example[STRAND_FILE_NAME_SIZE_MAX]; /* of what is neither ours nor Kafka's */
 };
 
-/* ---- strandline.format -------------------------------------------------------------------------
- */
+/* ---- strandline.format ---- */
 
 static int
 bad_format(const char *directory, const char *why)
@@ -98,8 +97,7 @@ write_format(const struct strand_fs *fs, const char *directory)
     return strand_file_replace(fs, directory, STRAND_FORMAT_NAME, text, (size_t)size);
 }
 
-/* ---- Whose it is --------------------------------------------------------------------------------
- */
+/* ---- Whose it is ---- */
 
 static bool
 is_kafkas_file(const char *name)
@@ -189,8 +187,7 @@ classify(const struct strand_fs *fs, const char *directory, struct contents *out
     return STRAND_OK;
 }
 
-/* ---- The lock -----------------------------------------------------------------------------------
- */
+/* ---- The lock ---- */
 
 static int
 in_use(struct strand_data_directory *directory)
@@ -247,8 +244,7 @@ take_lock(struct strand_data_directory *directory)
     return STRAND_OK;
 }
 
-/* ---- Opening ------------------------------------------------------------------------------------
- */
+/* ---- Opening ---- */
 
 static int
 sync_parent(const struct strand_fs *fs, const char *path)

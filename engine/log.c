@@ -11,8 +11,7 @@
 #include "storage/segment.h"
 #include "strandline/fs.h"
 
-/* ---- Checks and health -------------------------------------------------------------------------
- */
+/* ---- Checks and health ---- */
 
 int
 strand_log_check(const struct strand_log *log)
@@ -71,8 +70,7 @@ strand_log_wake_locked(struct strand_log *log)
         strand_condition_broadcast(&log->changed);
 }
 
-/* ---- Positions ----------------------------------------------------------------------------------
- */
+/* ---- Positions ---- */
 
 int64_t
 strand_log_limit_locked(const struct strand_log *log, int isolation)
@@ -127,8 +125,7 @@ strand_log_set_high_watermark(struct strand_log *log, int64_t offset)
     return STRAND_OK;
 }
 
-/* ---- Options ------------------------------------------------------------------------------------
- */
+/* ---- Options ---- */
 
 int
 strand_log_set(struct strand_log *log, const char *name, const char *value)
@@ -156,8 +153,7 @@ strand_log_get(struct strand_log *log, const char *name, char *value, size_t val
     return status;
 }
 
-/* ---- Segments -----------------------------------------------------------------------------------
- */
+/* ---- Segments ---- */
 
 int
 strand_log_reserve_segments_locked(struct strand_log *log)
@@ -226,7 +222,8 @@ make_durable(struct strand_log *log, struct strand_log_segment *segment)
     return status;
 }
 
-/* Undo a creation, so that the next attempt finds the name free.  The failure keeps its sentence. */
+/* Undo a creation, so that the next attempt finds the name free.  The failure keeps its sentence.
+ */
 static void
 discard_new(struct strand_log *log, struct strand_log_segment *segment)
 {
@@ -260,8 +257,7 @@ strand_log_add_segment(struct strand_log *log, int64_t base_offset, bool durably
     return status;
 }
 
-/* ---- Cuts ---------------------------------------------------------------------------------------
- */
+/* ---- Cuts ---- */
 
 int
 strand_log_note_cut_locked(struct strand_log *log, int64_t offset)

@@ -48,8 +48,7 @@ last_batch(const struct entry *entry)
     return batch;
 }
 
-/* ---- Rolling ------------------------------------------------------------------------------------
- */
+/* ---- Rolling ---- */
 
 static int64_t
 largest_timestamp(const uint8_t *data, size_t size)
@@ -190,27 +189,13 @@ write_entry(struct strand_log *log, const struct entry *entry)
 }
 
 static int
-check_follower_offset(const struct strand_log *log, const struct entry *entry,
-                      const struct place *place)
-{
-    int64_t base_offset = strand_batch_base_offset(entry->data);
-
-    if (base_offset >= place->log_end)
-        return STRAND_OK;
-    return strand_fail(STRAND_ERR_OFFSETS,
-                       "append to %s: a batch begins at offset %" PRId64
-                       ", below the log end %" PRId64,
-                       log->name, base_offset, place->log_end);
-}
-
-static int
 append_locked(struct strand_log *log, const struct entry *entry, struct strand_appended *appended)
 {
     struct place place = {0};
 
     int status = wait_for_gate(log, &place);
     if (status == STRAND_OK && entry->is_follower)
-        status = check_follower_offset(log, entry, &place);
+        status = strand_log_check_follower_offset(log, entry->data, place.log_end);
     else if (status == STRAND_OK)
         stamp(entry, &place);
     if (status == STRAND_OK)
@@ -347,8 +332,25 @@ check_batches(const struct strand_log *log, const uint8_t *data, size_t size, bo
                                ", below %" PRId64,
                                log->name, at, strand_batch_base_offset(data + at), end_offset);
         end_offset = strand_batch_end_offset(data + at);
+        if (is_follower && end_offset - 1 - strand_batch_base_offset(data) > INT32_MAX)
+            return strand_fail(
+                STRAND_ERR_OFFSETS,
+                "append to %s: the batch at byte %zu ends more than %d offsets above "
+                "the first: no segment holds both",
+                log->name, at, INT32_MAX);
     }
     return STRAND_OK;
+}
+
+/* Kafka's rule: when a record was appended is for the log to say. */
+static int
+check_timestamp_type(const struct strand_log *log, const uint8_t *batch)
+{
+    if ((strand_batch_attributes(batch) & STRAND_BATCH_LOG_APPEND_TIME) == 0)
+        return STRAND_OK;
+    return strand_fail(STRAND_ERR_BATCH,
+                       "append to %s: a producer may not say that its timestamps are LogAppendTime",
+                       log->name);
 }
 
 /* As a leader takes a producer's batches: validated, with the timestamps that the log keeps. */
@@ -367,6 +369,8 @@ accept_produced(struct strand_log *log, const struct settings *settings, struct 
         int64_t largest = STRAND_NO_TIMESTAMP;
 
         status = check_size(log, settings, (size_t)strand_batch_size(copy->data + at));
+        if (status == STRAND_OK)
+            status = check_timestamp_type(log, copy->data + at);
         if (status == STRAND_OK)
             status = strand_batch_check_produced(copy->data + at, log->engine->codecs, scratch,
                                                  &largest);
@@ -389,18 +393,15 @@ accept_replicated(struct strand_log *log, const struct settings *settings, const
     strand_mutex_unlock(&log->state);
 
     bool is_new = false;
-    bool is_gap = false;
-    for (size_t at = 0; at < size; at += (size_t)strand_batch_size(data + at)) {
+    for (size_t at = 0; at < size; at += (size_t)strand_batch_size(data + at))
         is_new |= strand_batch_leader_epoch(data + at) != epoch;
-        is_gap |= strand_batch_base_offset(data + at) > log_end;
-        log_end = strand_batch_end_offset(data + at);
-    }
-    if (is_gap && !settings->accepts_gaps)
+    int64_t gap = strand_log_find_gap(data, size, log_end);
+    if (gap >= 0 && !settings->accepts_gaps)
         return strand_fail(STRAND_ERR_OFFSETS,
-                           "append to %s: offsets are missing above %" PRId64
-                           ", and the log is not replicated",
-                           log->name, log_end);
-    return is_new || is_gap ? strand_log_prepare_follower(log, data, size) : STRAND_OK;
+                           "append to %s: offsets are missing from %" PRId64
+                           " on, and the log is not replicated",
+                           log->name, gap);
+    return is_new || gap >= 0 ? strand_log_prepare_follower(log, data, size) : STRAND_OK;
 }
 
 static int

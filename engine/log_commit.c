@@ -14,8 +14,7 @@
 #include "storage/segment.h"
 #include "strandline/fs.h"
 
-/* ---- The slot -----------------------------------------------------------------------------------
- */
+/* ---- The slot ---- */
 
 static int
 write_slot(struct strand_log *log, const struct strand_frontier_slot *slot, bool durably)
@@ -55,8 +54,7 @@ strand_log_write_slot(struct strand_log *log, uint32_t flags, bool durably)
     return write_slot(log, &slot, durably);
 }
 
-/* ---- A round ------------------------------------------------------------------------------------
- */
+/* ---- A round ---- */
 
 /* What a round promises to make durable; appends meanwhile are the next round's. */
 struct sample {

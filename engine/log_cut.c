@@ -1,4 +1,4 @@
-/* engine/log_cut.c -- Truncate (tail), trim (head), reset: taking records away, durably.
+/* engine/log_cut.c -- Truncate (the tail) and reset (everything): taking records away, durably.
  *
  * All work behind a closed gate, and in an order in which a power cut at any point leaves a log
  * that recovery finishes or never saw begun: first the slot says what is to be (so that what lies
@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "engine/log_internal.h"
+#include "recovery/kafka_files.h"
 #include "storage/segment.h"
 #include "storage/segment_scan.h"
 #include "storage/topic_name.h"
@@ -30,8 +31,8 @@ segment_path(const struct strand_log *log, int64_t base_offset, char path[STRAND
     return strand_path_join(path, log->directory, name);
 }
 
-static int
-unlink_segment(struct strand_log *log, int64_t base_offset)
+int
+strand_log_unlink_segment(struct strand_log *log, int64_t base_offset)
 {
     char path[STRAND_PATH_SIZE_MAX];
 
@@ -39,8 +40,8 @@ unlink_segment(struct strand_log *log, int64_t base_offset)
     return status == STRAND_OK ? strand_path_remove(log->engine->config.fs, path) : status;
 }
 
-static int
-sync_directory(struct strand_log *log)
+int
+strand_log_sync_directory(struct strand_log *log)
 {
     return strand_path_sync_directory(log->engine->config.fs, log->directory);
 }
@@ -53,44 +54,11 @@ drop_newest_first(struct strand_log *log, struct strand_log_segment **segments, 
 
     for (size_t i = count; i-- > 0;) {
         if (status == STRAND_OK)
-            status = unlink_segment(log, segments[i]->base_offset);
+            status = strand_log_unlink_segment(log, segments[i]->base_offset);
         if (status == STRAND_OK)
-            status = sync_directory(log);
+            status = strand_log_sync_directory(log);
         strand_log_segment_release(segments[i]);
     }
-    return status;
-}
-
-/* ---- Epochs ---- */
-
-/* The epochs below OFFSET, durable.  Without replicas the newest goes on: it is this process's. */
-static int
-cut_epochs(struct strand_log *log, int64_t offset)
-{
-    struct strand_leader_epochs epochs;
-    bool is_changed = false;
-
-    strand_leader_epochs_init(&epochs);
-    strand_mutex_lock(&log->state);
-    int status = strand_leader_epochs_copy(&log->epochs, &epochs);
-    strand_mutex_unlock(&log->state);
-    if (status != STRAND_OK)
-        return status;
-
-    int32_t newest = strand_leader_epochs_newest(&epochs);
-    is_changed = strand_leader_epochs_cut_from_end(&epochs, offset, false);
-    if (!log->is_replicated && newest >= 0 && is_changed)
-        status = strand_leader_epochs_assign(&epochs, newest, offset, &is_changed);
-    if (status == STRAND_OK && is_changed)
-        status = strand_leader_epochs_store(log->engine->config.fs, log->directory, &epochs);
-    if (status == STRAND_OK && is_changed) {
-        strand_mutex_lock(&log->state);
-        struct strand_leader_epochs old = log->epochs;
-        log->epochs = epochs;
-        strand_mutex_unlock(&log->state);
-        epochs = old;
-    }
-    strand_leader_epochs_deinit(&epochs);
     return status;
 }
 
@@ -167,9 +135,14 @@ find_cut(struct strand_log *log, int64_t offset, struct cut *cut)
     strand_mutex_unlock(&log->state);
 
     int status = find_position(log, offset, cut);
-    if (status == STRAND_OK && cut->position == 0 && cut->index > 0)
-        cut->log_end = log->segments[cut->index - 1]->end_offset;
-    return status;
+    if (status != STRAND_OK || cut->position > 0)
+        return status;
+    /* An empty segment in front, left by a gap, would have the name of the one to come. */
+    while (cut->index > 0 && log->segments[cut->index - 1]->size == 0)
+        cut->index--;
+    cut->log_end =
+        cut->index > 0 ? log->segments[cut->index - 1]->end_offset : log->segments[0]->base_offset;
+    return STRAND_OK;
 }
 
 /* ---- Truncating: doing it ---- */
@@ -242,7 +215,7 @@ replace_by_prefix(struct strand_log *log, const char *path, int64_t size)
     if (status == STRAND_OK)
         status = strand_path_rename(fs, tmp_path, path);
     if (status == STRAND_OK)
-        status = sync_directory(log);
+        status = strand_log_sync_directory(log);
     strand_file_discard(&to);
     strand_file_discard(&from);
     return status;
@@ -307,6 +280,16 @@ renew_segment(struct strand_log *log, const struct cut *cut)
     return STRAND_OK;
 }
 
+/* Kafka's indexes of every segment that changes or goes. */
+static int
+remove_derived(struct strand_log *log, const struct cut *cut)
+{
+    const struct strand_log_segment *first = cut->position > 0 ? cut->segment : cut->gone[0];
+
+    return strand_kafka_files_remove(log->engine->config.fs, log->directory, first->base_offset,
+                                     cut->log_end);
+}
+
 static int apply_cut(struct strand_log *log, struct cut *cut) STRAND_REQUIRES(log->commit);
 
 static int
@@ -315,7 +298,9 @@ apply_cut(struct strand_log *log, struct cut *cut)
     int status = strand_log_write_slot(log, 0, true);
 
     if (status == STRAND_OK)
-        status = cut_epochs(log, cut->log_end);
+        status = strand_log_cut_epochs(log, cut->log_end);
+    if (status == STRAND_OK)
+        status = remove_derived(log, cut);
     if (status == STRAND_OK) {
         status = drop_newest_first(log, cut->gone, cut->gone_count);
         cut->gone_count = 0; /* released, whatever the result */
@@ -371,7 +356,7 @@ truncate_gated(struct strand_log *log, int64_t offset)
                            "; use reset",
                            log->name, offset, log_start);
     if (offset >= log_end)
-        return log->is_replicated ? cut_epochs(log, log_end) : STRAND_OK;
+        return log->is_replicated ? strand_log_cut_epochs(log, log_end) : STRAND_OK;
     return truncate_below_end(log, offset, log_start);
 }
 
@@ -416,32 +401,6 @@ empty_list(struct strand_log *log, int64_t offset, struct cut *cut)
     return status;
 }
 
-/* The epoch file of a log that begins anew at OFFSET. */
-static int
-reset_epochs(struct strand_log *log, int64_t offset)
-{
-    struct strand_leader_epochs epochs;
-    bool is_changed = false;
-    int status = STRAND_OK;
-
-    strand_leader_epochs_init(&epochs);
-    if (!log->is_replicated) {
-        int32_t newest = strand_leader_epochs_newest(&log->epochs);
-        status = strand_leader_epochs_assign(&epochs, newest < 0 ? 0 : newest, offset, &is_changed);
-    }
-    if (status == STRAND_OK)
-        status = strand_leader_epochs_store(log->engine->config.fs, log->directory, &epochs);
-    if (status == STRAND_OK) {
-        strand_mutex_lock(&log->state);
-        struct strand_leader_epochs old = log->epochs;
-        log->epochs = epochs;
-        strand_mutex_unlock(&log->state);
-        epochs = old;
-    }
-    strand_leader_epochs_deinit(&epochs);
-    return status;
-}
-
 static int
 unlink_all_segments(struct strand_log *log)
 {
@@ -453,9 +412,9 @@ unlink_all_segments(struct strand_log *log)
 
         if (!strand_segment_name_parse(names.names[i], &base_offset))
             continue;
-        status = unlink_segment(log, base_offset);
+        status = strand_log_unlink_segment(log, base_offset);
         if (status == STRAND_OK)
-            status = sync_directory(log);
+            status = strand_log_sync_directory(log);
     }
     strand_names_free(&names);
     return status;
@@ -464,8 +423,10 @@ unlink_all_segments(struct strand_log *log)
 int
 strand_log_finish_reset(struct strand_log *log, int64_t offset)
 {
-    int status = reset_epochs(log, offset);
+    int status = strand_log_reset_epochs(log, offset);
 
+    if (status == STRAND_OK)
+        status = strand_kafka_files_remove(log->engine->config.fs, log->directory, 0, -1);
     if (status == STRAND_OK)
         status = unlink_all_segments(log);
     if (status == STRAND_OK)
@@ -503,86 +464,6 @@ strand_log_reset(struct strand_log *log, int64_t offset)
                            offset);
     strand_log_gate_close(log);
     status = reset_to(log, offset);
-    strand_log_gate_open(log);
-    return status;
-}
-
-/* ---- Trim ---- */
-
-static int trim_gated(struct strand_log *log, int64_t offset) STRAND_REQUIRES(log->commit);
-
-/* Take the segments that lie wholly below the log start out of the list, all but the last. */
-static size_t
-take_trimmed(struct strand_log *log, struct strand_log_segment **out_gone)
-{
-    size_t count = 0;
-
-    strand_mutex_lock(&log->state);
-    while (count + 1 < log->segment_count &&
-           log->segments[count + 1]->base_offset <= log->log_start) {
-        out_gone[count] = log->segments[count];
-        out_gone[count]->is_listed = false;
-        count++;
-    }
-    for (size_t i = count; i < log->segment_count; i++)
-        log->segments[i - count] = log->segments[i];
-    log->segment_count -= count;
-    strand_mutex_unlock(&log->state);
-    return count;
-}
-
-/* Unlink oldest first: what a power cut leaves is a shorter head, which the slot disowns. */
-static int
-drop_trimmed(struct strand_log *log)
-{
-    struct strand_log_segment **gone =
-        malloc(log->segment_count * sizeof(struct strand_log_segment *));
-    int status = STRAND_OK;
-
-    if (gone == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "trim %s", log->name);
-    size_t count = take_trimmed(log, gone);
-    for (size_t i = 0; i < count; i++) {
-        if (status == STRAND_OK)
-            status = unlink_segment(log, gone[i]->base_offset);
-        strand_log_segment_release(gone[i]);
-    }
-    free(gone);
-    return status == STRAND_OK && count > 0 ? sync_directory(log) : status;
-}
-
-static int
-trim_gated(struct strand_log *log, int64_t offset)
-{
-    strand_mutex_lock(&log->state);
-    int64_t log_start = log->log_start;
-    int64_t high_watermark = log->high_watermark;
-    strand_mutex_unlock(&log->state);
-
-    if (offset <= log_start)
-        return STRAND_OK;
-    if (offset > high_watermark)
-        return strand_fail(STRAND_ERR_OUT_OF_RANGE,
-                           "trim %s to %" PRId64 ": it is above the high watermark %" PRId64,
-                           log->name, offset, high_watermark);
-    strand_mutex_lock(&log->state);
-    log->log_start = offset;
-    strand_mutex_unlock(&log->state);
-    int status = strand_log_write_slot(log, 0, true);
-    return status == STRAND_OK ? drop_trimmed(log) : status;
-}
-
-int
-strand_log_trim(struct strand_log *log, int64_t offset)
-{
-    int status = strand_log_check_writable(log);
-    if (status != STRAND_OK)
-        return status;
-    if (offset < 0)
-        return strand_fail(STRAND_ERR_INVALID, "trim %s to %" PRId64 ": it is negative", log->name,
-                           offset);
-    strand_log_gate_close(log);
-    status = trim_gated(log, offset);
     strand_log_gate_open(log);
     return status;
 }

@@ -82,8 +82,7 @@ struct strand_log {
     char recovered_reason[256];
 };
 
-/* ---- Life (log_open.c) --------------------------------------------------------------------------
- */
+/* ---- Life (log_open.c) ---- */
 
 /* A log object without segments.  STRAND_ERR_NO_MEMORY. */
 STRAND_MUST_USE int strand_log_object_create(struct strand_engine *engine, const char *topic,
@@ -110,8 +109,7 @@ STRAND_MUST_USE int strand_log_create_failed(struct strand_engine *engine, const
 /* Write what remains, for a clean close.  Keeps the first failure. */
 STRAND_MUST_USE int strand_log_finish(struct strand_log *log);
 
-/* ---- Health and checks (log.c) ------------------------------------------------------------------
- */
+/* ---- Health and checks (log.c) ---- */
 
 /* LOG is usable by this process. */
 STRAND_MUST_USE int strand_log_check(const struct strand_log *log);
@@ -133,8 +131,7 @@ void strand_log_wake_locked(struct strand_log *log) STRAND_REQUIRES(log->state);
 int64_t strand_log_limit_locked(const struct strand_log *log, int isolation)
     STRAND_REQUIRES(log->state);
 
-/* ---- Committing (log_commit.c) ------------------------------------------------------------------
- */
+/* ---- Committing (log_commit.c) ---- */
 
 /* Everything appended before the call becomes durable and is published. */
 STRAND_MUST_USE int strand_log_commit(struct strand_log *log);
@@ -144,8 +141,7 @@ STRAND_MUST_USE int strand_log_commit_locked(struct strand_log *log) STRAND_REQU
 STRAND_MUST_USE int strand_log_write_slot(struct strand_log *log, uint32_t flags, bool durably)
     STRAND_REQUIRES(log->commit);
 
-/* ---- The gate (log_gate.c) ----------------------------------------------------------------------
- */
+/* ---- The gate (log_gate.c) ---- */
 
 /* Take the commit lock and close the gate: no append is in flight and none begins. */
 void strand_log_gate_close(struct strand_log *log) STRAND_ACQUIRES(log->commit);
@@ -156,23 +152,45 @@ void strand_log_gate_open(struct strand_log *log) STRAND_RELEASES(log->commit);
 STRAND_MUST_USE int strand_log_prepare_follower(struct strand_log *log, const uint8_t *data,
                                                 size_t size);
 
-/* ---- Appending (log_append.c) -------------------------------------------------------------------
+/* The first offset that is missing between LOG_END and the end of batches DATA[0..SIZE); -1: none.
  */
+int64_t strand_log_find_gap(const uint8_t *data, size_t size, int64_t log_end);
+
+/* STRAND_ERR_OFFSETS if BATCH begins below LOG_END. */
+STRAND_MUST_USE int strand_log_check_follower_offset(const struct strand_log *log,
+                                                     const uint8_t *batch, int64_t log_end);
+
+/* ---- Appending (log_append.c) ---- */
 
 /* Whether the batches DATA[0..SIZE), stamped, belong into a new segment (Kafka's rules: size, time
  * by the records' timestamps, offset span). */
 bool strand_log_is_roll_due_locked(const struct strand_log *log, const uint8_t *data, size_t size)
     STRAND_REQUIRES(log->state);
 
+/* ---- Epochs (log_epochs.c); behind a closed gate ---- */
+
+/* The epochs of DATA's batches are durable. */
+STRAND_MUST_USE int strand_log_learn_epochs(struct strand_log *log, const uint8_t *data,
+                                            size_t size);
+
+/* The epochs below OFFSET, durable.  Without replicas the newest goes on: it is this process's. */
+STRAND_MUST_USE int strand_log_cut_epochs(struct strand_log *log, int64_t offset);
+
+/* The epochs of a log that begins anew at OFFSET, durable. */
+STRAND_MUST_USE int strand_log_reset_epochs(struct strand_log *log, int64_t offset);
+
 /* ---- Cutting (log_cut.c) ---- */
+
+/* Remove the file of a segment; not durable before the directory is synced. */
+STRAND_MUST_USE int strand_log_unlink_segment(struct strand_log *log, int64_t base_offset);
+STRAND_MUST_USE int strand_log_sync_directory(struct strand_log *log);
 
 /* A reset to OFFSET has been decided, durably (the slot says so): carry it out.  The positions are
  * OFFSET and the list is empty; afterwards it holds the one new segment. */
 STRAND_MUST_USE int strand_log_finish_reset(struct strand_log *log, int64_t offset)
     STRAND_REQUIRES(log->commit);
 
-/* ---- Segments (log.c) ------------------------------------------------------------------
- */
+/* ---- Segments (log.c) ---- */
 
 /* Append a new segment at BASE_OFFSET to the list, with its file.  DURABLY: file and name survive a
  * power cut when the call returns; else the next round sees to that. */

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "engine/log_internal.h"
+#include "recovery/kafka_files.h"
 #include "recovery/log_recovery.h"
 #include "storage/segment.h"
 #include "strandline/fs.h"
@@ -194,6 +195,9 @@ make_servable(struct strand_log *log)
     }
     if (status == STRAND_OK && log->segment_count == 0)
         status = strand_log_add_segment(log, log->log_end, true);
+    if (status == STRAND_OK) /* appends will change the last segment */
+        status = strand_kafka_files_remove(fs, log->directory, last_segment(log)->base_offset,
+                                           log->log_end);
     return status == STRAND_OK ? strand_log_write_slot(log, 0, false) : status;
 }
 

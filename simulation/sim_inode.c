@@ -110,10 +110,10 @@ strand_sim_inode_set_size(struct strand_sim_inode *inode, int64_t size)
 {
     int64_t cut_size = inode->now.extent - size;
 
+    if (size <= inode->now.size) /* reserved space goes too, also when the size stays */
+        free_blocks_beyond(inode, size);
     if (size == inode->now.size)
         return;
-    if (size < inode->now.size)
-        free_blocks_beyond(inode, size);
     strand_sim_content_set_size(&inode->now, size);
     inode->is_size_dirty = true;
     if (cut_size > 0) { /* zeros from here on, should the file grow again */

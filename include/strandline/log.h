@@ -33,7 +33,7 @@ struct strand_engine;
 struct strand_log;
 struct strand_log_segment;
 
-/* ---- Opening ---------------------------------------------------------------------------------- */
+/* ---- Opening ---- */
 
 enum strand_log_flag {
     STRAND_LOG_MUST_EXIST = 1, /* STRAND_ERR_NOT_FOUND instead of creating it */
@@ -78,7 +78,7 @@ STRAND_API STRAND_MUST_USE int strand_log_set(struct strand_log *log, const char
 STRAND_API STRAND_MUST_USE int strand_log_get(struct strand_log *log, const char *name,
                                               char *value, size_t value_size);
 
-/* ---- Appending -------------------------------------------------------------------------------- */
+/* ---- Appending ---- */
 
 enum strand_durability {
     STRAND_DURABLE = 0, /* survives loss of power when the call returns */
@@ -132,7 +132,7 @@ STRAND_API STRAND_MUST_USE int strand_log_append_batches(struct strand_log *log,
  * batch.  EPOCH >= 0 and above the newest, else STRAND_ERR_EPOCH. */
 STRAND_API STRAND_MUST_USE int strand_log_begin_epoch(struct strand_log *log, int32_t epoch);
 
-/* ---- Waiting ---------------------------------------------------------------------------------- */
+/* ---- Waiting ---- */
 
 /* TIMEOUT_MS < 0 waits without limit, 0 only looks; STRAND_ERR_TIMEOUT when it runs out.
  * Without threads of the library's own a wait does the commit work itself. */
@@ -151,7 +151,7 @@ STRAND_API STRAND_MUST_USE int strand_log_wait_committed(struct strand_log *log,
 STRAND_API STRAND_MUST_USE int strand_log_wait_data(struct strand_log *log, int64_t offset,
                                                     int isolation, int64_t timeout_ms);
 
-/* ---- Positions -------------------------------------------------------------------------------- */
+/* ---- Positions ---- */
 
 struct strand_positions { /* one consistent snapshot */
     int64_t log_start;
@@ -177,7 +177,7 @@ STRAND_API STRAND_MUST_USE int strand_log_offset_for_timestamp(struct strand_log
                                                                int64_t *out_offset,
                                                                int64_t *out_timestamp_ms);
 
-/* ---- Reading ---------------------------------------------------------------------------------- */
+/* ---- Reading ---- */
 
 enum strand_isolation {
     STRAND_READ_COMMITTED = 0, /* to the high watermark */
@@ -267,7 +267,7 @@ STRAND_API STRAND_MUST_USE int strand_cursor_read(struct strand_cursor *cursor, 
                                                   size_t buffer_size, size_t *out_size,
                                                   size_t *out_count);
 
-/* ---- Cutting ---------------------------------------------------------------------------------- */
+/* ---- Cutting ---- */
 
 /* Remove the records from OFFSET on (the tail), durably.  An OFFSET inside a batch removes the whole
  * batch; *OUT_LOG_END, which may be NULL, is where the log now ends.  OFFSET at or above the log end

@@ -48,7 +48,7 @@ fail(const char *what)
 
 /* Start the program with its output in a pipe; returns the end to read. */
 static FILE *
-start(char *const arguments[], pid_t *out_pid)
+start(const char *const arguments[], pid_t *out_pid)
 {
     int ends[2];
 
@@ -59,7 +59,7 @@ start(char *const arguments[], pid_t *out_pid)
         fail("fork");
     if (*out_pid == 0) {
         (void)dup2(ends[1], STDOUT_FILENO);
-        (void)execv(program, arguments);
+        (void)execv(program, (char **)(uintptr_t)arguments);
         _exit(127);
     }
     (void)close(ends[1]);
@@ -105,8 +105,8 @@ prepare(int run, int64_t start_offset, int count)
 static bool
 append(int kill_after)
 {
-    char *arguments[] = {(char *)(uintptr_t)program, "append", "--data", directory,  "--acks",
-                         "--batch-records",          "5",      "orders", input_path, NULL};
+    const char *arguments[] = {program,           "append", "--data", directory,  "--acks",
+                               "--batch-records", "5",      "orders", input_path, NULL};
     pid_t pid;
     FILE *output = start(arguments, &pid);
     int64_t first, last;
@@ -132,16 +132,9 @@ append(int kill_after)
 static int64_t
 check(void)
 {
-    char *arguments[] = {(char *)(uintptr_t)program,
-                         "read",
-                         "--data",
-                         directory,
-                         "--from",
-                         "earliest",
-                         "--format",
-                         "%o %s\\n",
-                         "orders",
-                         NULL};
+    const char *arguments[] = {program,    "read",     "--data",      directory,
+                               "--from",   "earliest", "--isolation", "written",
+                               "--format", "%o %s\\n", "orders",      NULL};
     char line[2 * LINE_SIZE_MAX];
     char wanted[2 * LINE_SIZE_MAX];
     pid_t pid;

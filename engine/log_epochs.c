@@ -1,0 +1,164 @@
+/* engine/log_epochs.c -- The leader epochs of a living log: begun, learnt, cut; durable, then in
+ * force.
+ *
+ * Every change works on a copy, which is stored and only then put in the place of the log's: what
+ * appends stamp and recovery finds agree at any instant.
+ */
+#include <inttypes.h>
+
+#include "base/error.h"
+#include "engine/log_internal.h"
+#include "storage/batch.h"
+#include "strandline/fs.h"
+
+static int
+copy_epochs(struct strand_log *log, struct strand_leader_epochs *out_epochs)
+{
+    strand_leader_epochs_init(out_epochs);
+    strand_mutex_lock(&log->state);
+    int status = strand_leader_epochs_copy(&log->epochs, out_epochs);
+    strand_mutex_unlock(&log->state);
+    return status;
+}
+
+/* Make EPOCHS durable, then the log's; what the log had is in EPOCHS afterwards. */
+static int
+store_epochs(struct strand_log *log, struct strand_leader_epochs *epochs)
+{
+    int status = strand_leader_epochs_store(log->engine->config.fs, log->directory, epochs);
+
+    if (status != STRAND_OK)
+        return status;
+    strand_mutex_lock(&log->state);
+    struct strand_leader_epochs old = log->epochs;
+    log->epochs = *epochs;
+    strand_mutex_unlock(&log->state);
+    *epochs = old;
+    return STRAND_OK;
+}
+
+/* ---- Beginning ---- */
+
+static int
+assign_next(struct strand_log *log, struct strand_leader_epochs *epochs, int32_t epoch)
+{
+    bool is_changed = false;
+
+    if (epoch <= strand_leader_epochs_newest(epochs))
+        return strand_fail(STRAND_ERR_EPOCH,
+                           "begin epoch %" PRId32 " of %s: the newest is %" PRId32, epoch,
+                           log->name, strand_leader_epochs_newest(epochs));
+    /* The log end does not move: the gate is closed. */
+    return strand_leader_epochs_assign(epochs, epoch, log->log_end, &is_changed);
+}
+
+static int begin_epoch(struct strand_log *log, int32_t epoch) STRAND_REQUIRES(log->commit);
+
+static int
+begin_epoch(struct strand_log *log, int32_t epoch)
+{
+    struct strand_leader_epochs epochs;
+
+    int status = strand_log_commit_locked(log);
+    if (status != STRAND_OK)
+        return status;
+    status = copy_epochs(log, &epochs);
+    if (status == STRAND_OK)
+        status = assign_next(log, &epochs, epoch);
+    if (status == STRAND_OK)
+        status = store_epochs(log, &epochs);
+    strand_leader_epochs_deinit(&epochs);
+    return status;
+}
+
+int
+strand_log_begin_epoch(struct strand_log *log, int32_t epoch)
+{
+    int status = strand_log_check_writable(log);
+
+    if (status != STRAND_OK)
+        return status;
+    if (epoch < 0)
+        return strand_fail(STRAND_ERR_INVALID, "begin epoch of %s: %" PRId32 " is negative",
+                           log->name, epoch);
+    strand_log_gate_close(log);
+    status = begin_epoch(log, epoch);
+    strand_log_gate_open(log);
+    return status;
+}
+
+/* ---- Learning from a leader's batches ---- */
+
+/* The epoch of one batch; *OUT_CHANGED is set if it is new. */
+static int
+learn(struct strand_log *log, struct strand_leader_epochs *epochs, const uint8_t *batch,
+      bool *out_changed)
+{
+    int32_t epoch = strand_batch_leader_epoch(batch);
+    bool is_new = false;
+
+    if (epoch < strand_leader_epochs_newest(epochs))
+        return strand_fail(STRAND_ERR_EPOCH,
+                           "append to %s: a batch of epoch %" PRId32 " comes after epoch %" PRId32,
+                           log->name, epoch, strand_leader_epochs_newest(epochs));
+    if (epoch < 0)
+        return STRAND_OK;
+    int status =
+        strand_leader_epochs_assign(epochs, epoch, strand_batch_base_offset(batch), &is_new);
+    *out_changed |= is_new;
+    return status;
+}
+
+int
+strand_log_learn_epochs(struct strand_log *log, const uint8_t *data, size_t size)
+{
+    struct strand_leader_epochs epochs;
+    bool is_changed = false;
+
+    int status = copy_epochs(log, &epochs);
+    for (size_t at = 0; status == STRAND_OK && at < size;
+         at += (size_t)strand_batch_size(data + at))
+        status = learn(log, &epochs, data + at, &is_changed);
+    if (status == STRAND_OK && is_changed)
+        status = store_epochs(log, &epochs);
+    strand_leader_epochs_deinit(&epochs);
+    return status;
+}
+
+/* ---- Cutting ---- */
+
+int
+strand_log_cut_epochs(struct strand_log *log, int64_t offset)
+{
+    struct strand_leader_epochs epochs;
+
+    int status = copy_epochs(log, &epochs);
+    if (status != STRAND_OK)
+        return status;
+    int32_t newest = strand_leader_epochs_newest(&epochs);
+    bool is_changed = strand_leader_epochs_cut_from_end(&epochs, offset, false);
+    if (!log->is_replicated && newest >= 0 && is_changed)
+        status = strand_leader_epochs_assign(&epochs, newest, offset, &is_changed);
+    if (status == STRAND_OK && is_changed)
+        status = store_epochs(log, &epochs);
+    strand_leader_epochs_deinit(&epochs);
+    return status;
+}
+
+int
+strand_log_reset_epochs(struct strand_log *log, int64_t offset)
+{
+    struct strand_leader_epochs epochs;
+    bool is_changed = false;
+    int status = STRAND_OK;
+
+    strand_leader_epochs_init(&epochs);
+    if (!log->is_replicated) {
+        int32_t newest = strand_leader_epochs_newest(&log->epochs);
+        status = strand_leader_epochs_assign(&epochs, newest < 0 ? 0 : newest, offset, &is_changed);
+    }
+    if (status == STRAND_OK)
+        status = store_epochs(log, &epochs);
+    strand_leader_epochs_deinit(&epochs);
+    return status;
+}
