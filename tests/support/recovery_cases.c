@@ -1,15 +1,5 @@
-/* tests/support/recovery_cases.c -- The table, and how to run one of it. */
+/* tests/support/recovery_cases.c -- The table; recovery_case_run.c runs one of it. */
 #include "support/recovery_cases.h"
-
-#include <string.h>
-
-#include <criterion/criterion.h>
-
-#include "base/file.h"
-#include "simulation/sim_disk.h"
-#include "support/log_image.h"
-
-#define DIRECTORY RECOVERY_CASE_DIRECTORY
 
 const struct recovery_case recovery_cases[] = {
     /* ---- Nothing is wrong ---- */
@@ -64,6 +54,12 @@ const struct recovery_case recovery_cases[] = {
      .segments = "0: 0+10 z5000 | 10: 10+5",
      .has_slot = true,
      .durable_end = 12,
+     .kept = "0:0+10/5000 10:10+5",
+     .log_end = 15},
+    {.name = "one whose zeros begin just at the durable end",
+     .segments = "0: 0+10 z5000 | 10: 10+5",
+     .has_slot = true,
+     .durable_end = 10,
      .kept = "0:0+10/5000 10:10+5",
      .log_end = 15},
     {.name = "a gap between segments below the durable end",
@@ -340,7 +336,7 @@ const struct recovery_case recovery_cases[] = {
     {.name = "an overlap below the durable end",
      .segments = "0: 0+10 10+5 | 12: 12+5",
      .has_slot = true,
-     .durable_end = 17,
+     .durable_end = 13,
      .verdict = STRAND_VERDICT_CORRUPT,
      .kept = "0:0+10,10+5 12:12+5",
      .log_end = 17,
@@ -447,65 +443,3 @@ const struct recovery_case recovery_cases[] = {
 };
 
 const size_t recovery_case_count = sizeof recovery_cases / sizeof recovery_cases[0];
-
-struct strand_sim_disk *
-recovery_case_disk(const struct recovery_case *test)
-{
-    const char *epochs = test->epochs != NULL ? test->epochs : "0\n1\n0 0\n";
-    struct strand_sim_disk *disk;
-
-    cr_assert_eq(strand_sim_disk_create(&(struct strand_sim_disk_options){.seed = 11}, &disk),
-                 STRAND_OK);
-    const struct strand_fs *fs = strand_sim_disk_fs(disk);
-    cr_assert_eq(strand_path_make_directory(fs, "/data"), STRAND_OK);
-    cr_assert_eq(strand_path_make_directory(fs, DIRECTORY), STRAND_OK);
-    cr_assert_eq(strand_path_sync_directory(fs, "/data"), STRAND_OK);
-    cr_assert_eq(strand_path_sync_directory(fs, "/"), STRAND_OK);
-    log_image_store(disk, DIRECTORY, test->segments, "");
-    if (epochs[0] != '\0')
-        cr_assert_eq(strand_sim_disk_store(disk, DIRECTORY "/" STRAND_LEADER_EPOCH_NAME, epochs,
-                                           (int64_t)strlen(epochs)),
-                     STRAND_OK);
-    strand_sim_disk_plan_clear(disk);
-    return disk;
-}
-
-int
-recovery_case_run(const struct recovery_case *test, struct strand_sim_disk *disk, bool read_only,
-                  struct strand_recovered_log *out_log)
-{
-    const struct strand_log_identity identity = {.flags = test->flags};
-    const struct strand_frontier_slot slot = {.generation = 42,
-                                              .log_start = test->log_start,
-                                              .high_watermark = test->durable_end,
-                                              .durable_end = test->durable_end,
-                                              .log_end = test->durable_end};
-    const struct strand_recovery_request request = {
-        .fs = strand_sim_disk_fs(disk),
-        .directory = DIRECTORY,
-        .name = "orders-0",
-        .read_only = read_only,
-        .is_foreign = test->is_foreign,
-        .identity = &identity,
-        .slot = test->has_slot ? &slot : NULL,
-        .recovery_point = test->has_slot ? 0 : test->durable_end,
-        .log_start = test->has_slot ? 0 : test->log_start};
-
-    return strand_log_recover(&request, out_log);
-}
-
-const char *
-recovery_case_epochs(struct strand_sim_disk *disk)
-{
-    static char text[1024];
-    int64_t size;
-    const uint8_t *data =
-        strand_sim_disk_content(disk, DIRECTORY "/" STRAND_LEADER_EPOCH_NAME, &size);
-
-    if (data == NULL)
-        return NULL;
-    cr_assert_lt(size, (int64_t)sizeof text);
-    memcpy(text, data, (size_t)size);
-    text[size] = '\0';
-    return text;
-}

@@ -41,6 +41,7 @@ static void
 free_payloads(void)
 {
     strand_codec_pool_destroy(codecs);
+    strand_codec_pool_destroy(NULL);
     free(out.data);
     free(plain.data);
 }
@@ -102,14 +103,12 @@ expect_library_reads(const void *data, size_t size)
 
 Test(compression, codecs_have_kafkas_names)
 {
-    cr_expect_str_eq(strand_codec_name(0), "none");
-    cr_expect_str_eq(strand_codec_name(1), "gzip");
-    cr_expect_str_eq(strand_codec_name(2), "snappy");
-    cr_expect_str_eq(strand_codec_name(3), "lz4");
-    cr_expect_str_eq(strand_codec_name(4), "zstd");
+    static const char *const NAMES[] = {"none", "gzip", "snappy", "lz4", "zstd"};
+
+    for (int codec = 0; codec < 5; codec++)
+        cr_expect_str_eq(strand_codec_name(codec), NAMES[codec]);
     cr_expect_null(strand_codec_name(5));
     cr_expect_null(strand_codec_name(-1));
-    cr_expect_null(strand_codec_name(INT32_MIN));
 }
 
 Test(compression, available_codecs_are_none_and_lz4)
@@ -366,7 +365,13 @@ Test(compression, every_truncation_is_refused)
     cr_assert_eq(compress(0, text, 3000), STRAND_OK);
     for (size_t size = 0; size < out.size; size++)
         cr_expect_eq(decompress_exactly(out.data, size), STRAND_ERR_BATCH, "%zu bytes", size);
-    cr_expect_eq(decompress_exactly(out.data, out.size), STRAND_OK);
+    make_frame((LZ4F_frameInfo_t){.blockMode = LZ4F_blockIndependent,
+                                  .contentChecksumFlag = LZ4F_contentChecksumEnabled,
+                                  .blockChecksumFlag = LZ4F_blockChecksumEnabled,
+                                  .contentSize = 3000},
+               text, 3000);
+    for (size_t size = 0; size < out.size; size++)
+        cr_expect_eq(decompress_exactly(out.data, size), STRAND_ERR_BATCH, "%zu bytes", size);
 }
 
 Test(compression, bytes_behind_the_frame_are_refused)
@@ -465,6 +470,9 @@ Test(compression, what_expands_enormously_does_not_take_memory_beyond_the_limit)
     cr_expect_eq(strand_decompress(codecs, STRAND_CODEC_LZ4, out.data, out.size, 1 << 20, &plain),
                  STRAND_ERR_BATCH);
     cr_expect_leq(plain.capacity, 1 << 20);
+    cr_assert_eq(decompress_exactly(out.data, out.size), STRAND_OK,
+                 "nothing but the limit is wrong");
+    expect_plain(zeros, size);
     free(zeros);
 }
 
@@ -490,9 +498,4 @@ Test(compression, bit_flips_never_break_the_reader)
             cr_expect_eq(status, STRAND_ERR_BATCH, "bit %zu of the header", bit);
         out.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
-}
-
-Test(compression, pool_that_was_never_created_can_be_destroyed)
-{
-    strand_codec_pool_destroy(NULL);
 }

@@ -319,19 +319,26 @@ Test(log_recovery, kafkas_files_of_an_unchanged_log_stay)
 
 Test(log_recovery, what_an_earlier_accident_saved_stays)
 {
-    int64_t size;
+    char earlier[2 * 73 + 1];
 
-    open_disk("0: 0+1 x1+1 2+1");
-    store("cut-00000000000000000001.bytes", "earlier");
-    recover();
-    cr_expect_eq(log_found.verdict, STRAND_VERDICT_SUSPECT);
-    cr_expect_str_eq(log_image_names(disk, DIRECTORY, "cut-"),
-                     "cut-00000000000000000001-2.bytes cut-00000000000000000001.bytes");
-    const uint8_t *data =
-        strand_sim_disk_content(disk, DIRECTORY "/cut-00000000000000000001.bytes", &size);
-    cr_expect_eq(size, 7);
-    cr_expect_eq(memcmp(data, "earlier", 7), 0);
-    close_disk();
+    memset(earlier, 'e', sizeof earlier);
+    for (size_t size = 7; size < sizeof earlier; size += 2 * 73 - 7) { /* other and same size */
+        int64_t size_now;
+
+        open_disk("0: 0+1 x1+1 2+1");
+        earlier[size] = '\0';
+        store("cut-00000000000000000001.bytes", earlier);
+        earlier[size] = 'e';
+        recover();
+        cr_expect_eq(log_found.verdict, STRAND_VERDICT_SUSPECT);
+        cr_expect_str_eq(log_image_names(disk, DIRECTORY, "cut-"),
+                         "cut-00000000000000000001-2.bytes cut-00000000000000000001.bytes");
+        const uint8_t *data =
+            strand_sim_disk_content(disk, DIRECTORY "/cut-00000000000000000001.bytes", &size_now);
+        cr_expect_eq(size_now, (int64_t)size);
+        cr_expect_eq(memcmp(data, earlier, size), 0);
+        close_disk();
+    }
 }
 
 Test(log_recovery, saved_bytes_are_those_that_were_cut)

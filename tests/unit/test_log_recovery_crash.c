@@ -193,3 +193,77 @@ Test(log_recovery_crash, failure_of_any_call_is_an_error_or_changes_no_answer)
         fail_everywhere(&recovery_cases[i], &expected, ENOSPC);
     }
 }
+
+/* ---- Order --------------------------------------------------------------------------------------
+ */
+
+/* The changes and syncs of the calls so far, in order: "verb name" each, separated by "; ". */
+static const char *
+changes(struct strand_sim_disk *disk)
+{
+    static const char *const VERBS[] = {"write", "set_size", "sync", "rename", "remove", "copy"};
+    static char text[TEXT_SIZE];
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (uint64_t i = 1; i <= strand_sim_disk_calls(disk); i++) {
+        const char *call = strchr(strand_sim_disk_trace(disk, i), ' ') + 1;
+        int verb_size = (int)strcspn(call, " ");
+        const char *path = call + verb_size + 1;
+        int path_size = (int)strcspn(path, " ");
+        bool is_change = false;
+
+        for (size_t v = 0; v < sizeof VERBS / sizeof VERBS[0]; v++)
+            is_change = is_change || strncmp(call, VERBS[v], strlen(VERBS[v])) == 0;
+        if (!is_change)
+            continue;
+        while (memchr(path, '/', (size_t)path_size) != NULL) {
+            path++;
+            path_size--;
+        }
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.*s %.*s",
+                                 used == 0 ? "" : "; ", verb_size, call, path_size, path);
+    }
+    return text;
+}
+
+Test(log_recovery_crash, changes_come_in_the_order_of_the_contract)
+{
+    const struct recovery_case test = {.segments =
+                                           "0: 0+1 | 1: 1+1 | 2: 2+1 x3+1 4+1 | 5: 5+1 | 6:",
+                                       .epochs = "0\n2\n0 0\n1 5\n",
+                                       .has_slot = true,
+                                       .durable_end = 1,
+                                       .log_start = 1};
+    struct strand_sim_disk *disk = recovery_case_disk(&test);
+    struct outcome outcome;
+
+    cr_assert_eq(strand_sim_disk_store(disk, DIRECTORY "/00000000000000000002.index", "x", 1),
+                 STRAND_OK);
+    strand_sim_disk_plan_clear(disk);
+    cr_assert_eq(recover(&test, disk, &outcome), STRAND_OK);
+    cr_expect_str_eq(changes(disk),
+                     "write_at cut-00000000000000000003.bytes.tmp; "
+                     "sync_all cut-00000000000000000003.bytes.tmp; "
+                     "rename cut-00000000000000000003.bytes.tmp; "
+                     "sync_directory orders-0; "
+                     "remove 00000000000000000002.index; "
+                     "sync_directory orders-0; "
+                     "remove 00000000000000000006.log; "
+                     "sync_directory orders-0; "
+                     "sync_data 00000000000000000005.log; "
+                     "rename 00000000000000000005.log; "
+                     "sync_directory orders-0; "
+                     "remove 00000000000000000000.log; "
+                     "set_size 00000000000000000002.log; "
+                     "sync_all 00000000000000000002.log; "
+                     "write_at leader-epoch-checkpoint.tmp; "
+                     "sync_data leader-epoch-checkpoint.tmp; "
+                     "rename leader-epoch-checkpoint.tmp; "
+                     "sync_directory orders-0; "
+                     "sync_data 00000000000000000001.log; "
+                     "sync_data 00000000000000000002.log; "
+                     "sync_directory orders-0",
+                     "%s", changes(disk));
+    strand_sim_disk_destroy(disk);
+}

@@ -643,3 +643,29 @@ Test(segment_map, of_a_sealed_segment_shows_the_same_bytes_after_its_name_is_gon
     cr_expect_eq(memcmp(segment->map, new_bytes, NEW_SIZE), 0);
     cr_expect_eq(strand_segment_close(segment), STRAND_OK);
 }
+
+static const void *unmapped;
+static size_t unmapped_size;
+
+static int
+note_unmap(struct strand_fs_file *file, const void *data, size_t size)
+{
+    unmapped = data;
+    unmapped_size = size;
+    return strand_fs_posix()->unmap(file, data, size);
+}
+
+Test(segment_map, is_given_back_at_close)
+{
+    struct strand_fs noting = *fs;
+    struct strand_segment *segment;
+
+    noting.unmap = note_unmap;
+    cr_assert_eq(strand_segment_create(&noting, directory, 0, 4 * BLOCK, &segment), STRAND_OK);
+    const void *map = segment->map;
+    cr_assert_not_null(map);
+    cr_expect_null(unmapped);
+    cr_expect_eq(strand_segment_close(segment), STRAND_OK);
+    cr_expect_eq(unmapped, map);
+    cr_expect_eq(unmapped_size, 4 * BLOCK);
+}
