@@ -27,8 +27,8 @@ int strand_fail_code(int code, const char *format, ...) STRAND_PRINTF(2, 3);
 /* Put CONTEXT and ": " in front of the message; return STATUS. */
 int strand_fail_context(int status, const char *format, ...) STRAND_PRINTF(2, 3);
 
-/* A failure is never STRAND_OK.  Said here, where compilers and analysers see it: behind a call that
- * fails they then do not look for what it would have returned. */
+/* A failure is never STRAND_OK.  Said here, where compilers and analysers see it: behind a call
+ * that fails they then do not look for what it would have returned. */
 static inline int
 strand_failure(int status)
 {

@@ -71,8 +71,7 @@ void strand_file_unmap(const struct strand_file *file, const void *data, size_t 
 STRAND_MUST_USE int strand_file_copy(const struct strand_file *from, const struct strand_file *to,
                                      int64_t size);
 
-/* ---- By path ----------------------------------------------------------------------------------
- */
+/* ---- By path ---- */
 
 STRAND_MUST_USE int strand_path_rename(const struct strand_fs *fs, const char *from,
                                        const char *to);

@@ -211,6 +211,15 @@ posix_lock(struct strand_fs_file *file)
 }
 
 static int
+posix_is_locked(struct strand_fs_file *file)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int result = zero_or_code(fcntl(file->descriptor, F_OFD_GETLK, &whole));
+
+    return result < 0 ? result : whole.l_type != F_UNLCK;
+}
+
+static int
 posix_is_named(struct strand_fs_file *file, void *context, const char *path)
 {
     struct stat ours, named;
@@ -473,6 +482,7 @@ static const struct strand_fs POSIX_FS = {
     .size = posix_size,
     .links = posix_links,
     .lock = posix_lock,
+    .is_locked = posix_is_locked,
     .is_named = posix_is_named,
     .descriptor = posix_descriptor,
     .kind = posix_kind,

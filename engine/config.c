@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "strandline/fs.h"
 
@@ -45,7 +47,9 @@ static const struct option OPTIONS[] = {
      STRAND_CREATE_TIME, TIMESTAMP_TYPES},
     {"compression.type", MEMBER(codec), STRAND_CODEC_NONE, STRAND_CODEC_ZSTD, STRAND_CODEC_NONE,
      CODECS},
-    {"compression.level", MEMBER(compression_level), INT32_MIN, INT32_MAX, 0, NULL},
+    {"compression.gzip.level", MEMBER(gzip_level), -1, 9, -1, NULL}, /* not 0 */
+    {"compression.lz4.level", MEMBER(lz4_level), 1, 17, 9, NULL},
+    {"compression.zstd.level", MEMBER(zstd_level), -131072, 22, 3, NULL},
 };
 
 enum { OPTION_COUNT = sizeof OPTIONS / sizeof *OPTIONS };
@@ -59,10 +63,13 @@ member_of(struct strand_log_config *config, const struct option *option)
 static int
 assign(struct strand_log_config *config, const struct option *option, int64_t value)
 {
-    if (value < option->least || value > option->most)
+    bool is_gap = value == 0 && option->member == MEMBER(gzip_level);
+
+    if (value < option->least || value > option->most || is_gap)
         return strand_fail(STRAND_ERR_INVALID,
-                           "option %s: %" PRId64 " is not within %" PRId64 " and %" PRId64,
-                           option->name, value, option->least, option->most);
+                           "option %s: %" PRId64 " is not within %" PRId64 " and %" PRId64 "%s",
+                           option->name, value, option->least, option->most,
+                           is_gap ? ", which it has without 0" : "");
     if (option->words == CODECS && !strand_codec_is_available((int)value))
         return strand_fail(STRAND_ERR_CODEC, "option %s: this build has no codec %s", option->name,
                            strand_codec_name((int)value));
@@ -83,7 +90,29 @@ find_option(const char *name)
 static int
 assign_given(struct strand_log_config *config, const char *name, int64_t given)
 {
-    return given == 0 ? STRAND_OK : assign(config, find_option(name), given);
+    const struct option *option = find_option(name);
+
+    strand_assert(option != NULL);
+    return given == 0 ? STRAND_OK : assign(config, option, given);
+}
+
+/* The same for the level of the codec that is set. */
+static int
+assign_given_level(struct strand_log_config *config, int64_t given)
+{
+    switch (config->codec) {
+    case STRAND_CODEC_GZIP:
+        return assign_given(config, "compression.gzip.level", given);
+    case STRAND_CODEC_LZ4:
+        return assign_given(config, "compression.lz4.level", given);
+    case STRAND_CODEC_ZSTD:
+        return assign_given(config, "compression.zstd.level", given);
+    default:
+        if (given == 0)
+            return STRAND_OK;
+        return strand_fail(STRAND_ERR_INVALID, "log options: codec %s has no levels, not %" PRId64,
+                           strand_codec_name((int)config->codec), given);
+    }
 }
 
 int
@@ -108,12 +137,27 @@ strand_log_config_init(const struct strand_log_options *options,
         if (status == STRAND_OK)
             status = assign_given(&config, "compression.type", options->codec);
         if (status == STRAND_OK)
-            status = assign_given(&config, "compression.level", options->compression_level);
+            status = assign_given_level(&config, options->compression_level);
         if (status != STRAND_OK)
             return status;
     }
     *out_config = config;
     return STRAND_OK;
+}
+
+int
+strand_log_config_level(const struct strand_log_config *config)
+{
+    switch (config->codec) {
+    case STRAND_CODEC_GZIP:
+        return (int)config->gzip_level;
+    case STRAND_CODEC_LZ4:
+        return (int)config->lz4_level;
+    case STRAND_CODEC_ZSTD:
+        return (int)config->zstd_level;
+    default:
+        return 0;
+    }
 }
 
 static int

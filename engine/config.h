@@ -27,14 +27,19 @@ struct strand_log_config {
     int64_t segment_bytes;
     int64_t segment_ms;
     int64_t max_message_bytes;
-    int64_t timestamp_type;    /* enum strand_timestamp_type */
-    int64_t codec;             /* enum strand_codec */
-    int64_t compression_level; /* 0: the codec's default */
+    int64_t timestamp_type; /* enum strand_timestamp_type */
+    int64_t codec;          /* enum strand_codec */
+    int64_t gzip_level;
+    int64_t lz4_level;
+    int64_t zstd_level;
 };
 
 /* The config that OPTIONS ask for; NULL: defaults.  STRAND_ERR_INVALID names the option. */
 STRAND_MUST_USE int strand_log_config_init(const struct strand_log_options *options,
                                            struct strand_log_config *out_config);
+
+/* The level of the codec that is set; 0 if it has none. */
+int strand_log_config_level(const struct strand_log_config *config);
 
 /* Set or print one option by Kafka's name.  STRAND_ERR_NOT_FOUND, STRAND_ERR_INVALID. */
 STRAND_MUST_USE int strand_log_config_set(struct strand_log_config *config, const char *name,

@@ -38,20 +38,24 @@ bad_format(const char *directory, const char *why)
 static int
 check_format_text(const char *directory, const char *text)
 {
-    const char *last = strstr(text, "\ncrc32c ");
-    unsigned long version = 0;
-    uint32_t stored = 0;
+    static const char FIRST[] = "strandline ", LAST[] = "\ncrc32c ";
+    const char *last = strstr(text, LAST);
     char features[64] = "";
+    char *end = NULL;
 
-    if (sscanf(text, "strandline %lu\n", &version) != 1)
+    if (strncmp(text, FIRST, strlen(FIRST)) != 0)
+        return bad_format(directory, "it does not begin with \"strandline VERSION\"");
+    unsigned long version = strtoul(text + strlen(FIRST), &end, 10);
+    if (*end != '\n')
         return bad_format(directory, "it does not begin with \"strandline VERSION\"");
     if (version != STRAND_FORMAT_VERSION)
         return strand_fail(STRAND_ERR_VERSION,
                            "open %s: format version %lu; this library knows version %d", directory,
                            version, STRAND_FORMAT_VERSION);
-    if (last == NULL || sscanf(last + 1, "crc32c %8" SCNx32, &stored) != 1)
+    if (last == NULL)
         return bad_format(directory, "it has no checksum");
-    if (stored != strand_crc32c(0, text, (size_t)(last + 1 - text)))
+    unsigned long stored = strtoul(last + strlen(LAST), &end, 16);
+    if (*end != '\n' || stored != strand_crc32c(0, text, (size_t)(last + 1 - text)))
         return bad_format(directory, "its checksum is wrong");
     if (sscanf(text, "strandline %*u\ndirectory %*32[0-9a-f]\nfeatures %63s\n", features) != 1)
         return bad_format(directory, "it has no line \"features\"");
@@ -145,19 +149,22 @@ classify_name(const struct strand_fs *fs, const char *directory, const char *nam
     int32_t partition;
 
     *out_is_partition = false;
+    int status = STRAND_OK;
+    bool is_ours = strcmp(name, STRAND_LOCK_NAME) == 0 || strcmp(name, "lost+found") == 0 ||
+                   strncmp(name, "strandline.", strlen("strandline.")) == 0;
+
     if (strcmp(name, STRAND_FORMAT_NAME) == 0) {
         contents->has_format = true;
     } else if (is_kafkas_file(name)) {
         contents->has_kafka_clean |= strcmp(name, STRAND_KAFKA_CLEAN_NAME) == 0;
         contents->owner = OWNER_KAFKA;
-    } else if (strand_partition_name_parse(name, topic, &partition)) {
-        return holds_segments(fs, directory, name, out_is_partition);
-    } else if (strcmp(name, STRAND_LOCK_NAME) != 0 && strcmp(name, "lost+found") != 0 &&
-               strncmp(name, "strandline.", strlen("strandline.")) != 0 &&
-               contents->example[0] == '\0') {
-        (void)snprintf(contents->example, sizeof contents->example, "%s", name);
+    } else if (!is_ours) {
+        if (strand_partition_name_parse(name, topic, &partition))
+            status = holds_segments(fs, directory, name, out_is_partition);
+        if (!*out_is_partition && contents->example[0] == '\0')
+            (void)snprintf(contents->example, sizeof contents->example, "%s", name);
     }
-    return STRAND_OK;
+    return status;
 }
 
 static int
@@ -241,6 +248,25 @@ take_lock(struct strand_data_directory *directory)
     if (named == 0)
         return strand_fail(STRAND_ERR_IN_USE, "lock %s: the file was replaced meanwhile",
                            directory->lock_path);
+    return STRAND_OK;
+}
+
+/* A reader's look at the lock.  No lock file: nobody has written here but a broker. */
+static int
+look_for_writer(struct strand_data_directory *directory)
+{
+    struct strand_file lock = {0};
+
+    int status = strand_file_open(directory->fs, directory->lock_path, 0, &lock);
+    if (status == STRAND_ERR_NOT_FOUND)
+        return STRAND_OK;
+    if (status != STRAND_OK)
+        return status;
+    int result = directory->fs->is_locked(lock.handle);
+    strand_file_discard(&lock);
+    if (result < 0)
+        return strand_fail_code(-result, "look at the lock of %s", directory->path);
+    directory->has_writer = result != 0;
     return STRAND_OK;
 }
 
@@ -358,7 +384,7 @@ open_contents(struct strand_data_directory *directory, uint32_t flags)
     if (status != STRAND_OK)
         return status;
     directory->was_kafkas = contents.owner == OWNER_KAFKA || contents.has_kafka_clean;
-    return (flags & STRAND_ENGINE_READ_ONLY) != 0 ? STRAND_OK
+    return (flags & STRAND_ENGINE_READ_ONLY) != 0 ? look_for_writer(directory)
                                                   : prepare_for_writing(directory, &contents);
 }
 

@@ -37,6 +37,7 @@ struct strand_data_directory {
     char *lock_path;            /* owned */
     struct strand_file lock;    /* not open when read-only */
     bool was_kafkas;            /* a broker was the last writer: our slots mean nothing */
+    bool has_writer;            /* read-only: another process holds the lock */
 };
 
 /* FLAGS: enum strand_engine_flag.  On success the directory exists, is ours (read-only: may also be

@@ -268,7 +268,7 @@ encode(struct strand_log *log, const struct settings *settings, const struct str
     struct strand_buffer *scratch = NULL;
     struct strand_batch_header header;
     struct strand_batch_encoding encoding = {
-        .compression_level = (int)settings->config.compression_level, .now_ms = now_ms};
+        .compression_level = strand_log_config_level(&settings->config), .now_ms = now_ms};
 
     int status = strand_buffer_take(log->engine->buffers, 0, &scratch);
     if (status != STRAND_OK)

@@ -268,8 +268,10 @@ renew_segment(struct strand_log *log, const struct cut *cut)
         strand_log_segment_release(fresh);
         return status;
     }
-    fresh->name_is_durable = true;
-    fresh->durable_size = cut->position;
+    /* Rounds go from the oldest segment on: what was not durable before is not because of the cut.
+     */
+    fresh->name_is_durable = cut->segment->name_is_durable;
+    fresh->durable_size = cut->segment->durable_size;
     fresh->created_ms = cut->segment->created_ms;
     strand_mutex_lock(&log->state);
     cut->segment->is_listed = false;

@@ -78,9 +78,6 @@ strand_log_begin_epoch(struct strand_log *log, int32_t epoch)
 
     if (status != STRAND_OK)
         return status;
-    if (epoch < 0)
-        return strand_fail(STRAND_ERR_INVALID, "begin epoch of %s: %" PRId32 " is negative",
-                           log->name, epoch);
     strand_log_gate_close(log);
     status = begin_epoch(log, epoch);
     strand_log_gate_open(log);

@@ -31,14 +31,17 @@ is_id_taken(const struct strand_engine *engine, const uint8_t id[STRAND_LOG_ID_S
 /* The log's id; a new one where there is none, it is damaged, or another log has it (a copied
  * directory).  What is known of gaps goes with the file: without it they are taken for legal. */
 static int
-load_identity(struct strand_log *log)
+load_identity(struct strand_log *log, bool *out_is_new)
 {
     const struct strand_engine *engine = log->engine;
     uint32_t flags = STRAND_LOG_HAS_GAPS;
 
+    *out_is_new = false;
+
     int status = strand_log_identity_read(engine->config.fs, log->directory, &log->identity);
     if (status == STRAND_OK && !is_id_taken(engine, log->identity.id))
         return STRAND_OK;
+    *out_is_new = status == STRAND_ERR_NOT_FOUND;
     if (status == STRAND_OK)
         flags = log->identity.flags;
     else if (status != STRAND_ERR_NOT_FOUND && status != STRAND_ERR_CORRUPT)
@@ -98,8 +101,27 @@ note_recovered(void *argument, int64_t segment_base_offset, const uint8_t *batch
         strand_log_segment_note(last_segment(loading->log), batch, position);
 }
 
-/* Line the objects up with what recovery kept: segments without a batch get theirs, segments of
- * which nothing was kept lose it. */
+/* An object for a run of batches that recovery did not visit: an empty segment, or one behind
+ * damage.
+ */
+static int
+add_run(struct strand_log *log, const struct strand_recovered_segment *recovered)
+{
+    int status = add_object(log, recovered->base_offset);
+    if (status != STRAND_OK)
+        return status;
+
+    struct strand_log_segment *segment = last_segment(log);
+    strand_assert(segment != NULL);
+    segment->file_base_offset = recovered->file_base_offset;
+    segment->start_position = recovered->start_position;
+    segment->end_offset = recovered->end_offset;
+    segment->size = recovered->size;
+    segment->max_timestamp_ms = recovered->max_timestamp_ms;
+    return STRAND_OK;
+}
+
+/* Line the objects up with what recovery kept: those of which nothing was kept go. */
 static int
 adopt_segments(struct strand_log *log, const struct strand_recovered_log *recovered)
 {
@@ -112,18 +134,20 @@ adopt_segments(struct strand_log *log, const struct strand_recovered_log *recove
     log->segment_count = 0;
     log->segment_capacity = 0;
     for (size_t i = 0; status == STRAND_OK && i < recovered->segment_count; i++) {
-        int64_t base_offset = recovered->segments[i].base_offset;
+        const struct strand_recovered_segment *kept = &recovered->segments[i];
 
-        while (next < noted_count && noted[next]->base_offset < base_offset)
+        while (next < noted_count && noted[next]->base_offset < kept->base_offset)
             strand_log_segment_release(noted[next++]);
-        if (next < noted_count && noted[next]->base_offset == base_offset) {
+        if (next < noted_count && noted[next]->base_offset == kept->base_offset) {
             status = push_segment(log, noted[next]);
             next += status == STRAND_OK ? 1 : 0;
         } else {
-            status = add_object(log, base_offset);
+            status = add_run(log, kept);
         }
-        if (status == STRAND_OK)
+        if (status == STRAND_OK) {
             last_segment(log)->durable_size = last_segment(log)->size;
+            last_segment(log)->is_cut_off = !kept->is_readable;
+        }
     }
     while (next < noted_count)
         strand_log_segment_release(noted[next++]);
@@ -139,8 +163,44 @@ clamp(int64_t value, int64_t least, int64_t most)
     return value < least ? least : value > most ? most : value;
 }
 
-/* What is durable: everything recovery kept, for it made it so; for a reader beside a writer, what
- * the slot says. */
+/* Whether a reader could make durable what stands above DURABLE_END.  It changes nothing: what a
+ * writer left written only, when it ended, is on disk before it is shown as committed. */
+static bool
+sync_as_reader(struct strand_log *log, int64_t durable_end)
+{
+    int status = STRAND_OK;
+
+    for (size_t i = 0; status == STRAND_OK && i < log->segment_count; i++) {
+        struct strand_log_segment *segment = log->segments[i];
+
+        if (segment->end_offset <= durable_end)
+            continue;
+        status = strand_log_segment_acquire(segment);
+        if (status == STRAND_OK) {
+            status = strand_segment_sync(segment->file);
+            strand_log_segment_release(segment);
+        }
+    }
+    if (status == STRAND_OK)
+        status = strand_path_sync_directory(log->engine->config.fs, log->directory);
+    return status == STRAND_OK;
+}
+
+/* What a reader takes for durable: what the slot says, and, where nobody writes, what it can make
+ * so.
+ */
+static int64_t
+durable_for_reader(struct strand_log *log, const struct strand_frontier_slot *slot)
+{
+    int64_t durable_end = clamp(slot->durable_end, log->log_start, log->log_end);
+
+    if (durable_end == log->log_end || log->engine->directory.has_writer ||
+        !sync_as_reader(log, durable_end))
+        return durable_end;
+    return log->log_end;
+}
+
+/* What is durable: everything recovery kept, for it made it so; for a reader, see above. */
 static void
 set_positions(struct strand_log *log, const struct strand_recovered_log *recovered,
               const struct strand_frontier_slot *slot, int64_t committed)
@@ -149,8 +209,7 @@ set_positions(struct strand_log *log, const struct strand_recovered_log *recover
 
     log->log_start = recovered->log_start;
     log->log_end = recovered->log_end;
-    log->durable_end =
-        is_reader ? clamp(slot->durable_end, log->log_start, log->log_end) : log->log_end;
+    log->durable_end = is_reader ? durable_for_reader(log, slot) : log->log_end;
     log->high_watermark = log->durable_end;
     if (log->is_replicated)
         log->high_watermark = clamp(slot != NULL ? slot->high_watermark : committed, log->log_start,
@@ -195,9 +254,11 @@ make_servable(struct strand_log *log)
     }
     if (status == STRAND_OK && log->segment_count == 0)
         status = strand_log_add_segment(log, log->log_end, true);
-    if (status == STRAND_OK) /* appends will change the last segment */
-        status = strand_kafka_files_remove(fs, log->directory, last_segment(log)->base_offset,
-                                           log->log_end);
+    if (status != STRAND_OK)
+        return status;
+    const struct strand_log_segment *last = last_segment(log); /* appends will change it */
+    strand_assert(last != NULL);
+    status = strand_kafka_files_remove(fs, log->directory, last->base_offset, log->log_end);
     return status == STRAND_OK ? strand_log_write_slot(log, 0, false) : status;
 }
 
@@ -252,7 +313,8 @@ adopt(struct strand_log *log, struct strand_recovered_log *recovered,
 
 static int
 recover(struct strand_log *log, const struct strand_kafka_offsets *kafka,
-        const struct strand_frontier_slot *slot, struct strand_recovered_log *out_recovered)
+        const struct strand_frontier_slot *slot, bool is_new,
+        struct strand_recovered_log *out_recovered)
 {
     struct strand_engine *engine = log->engine;
     struct loading loading = {.log = log};
@@ -261,7 +323,7 @@ recover(struct strand_log *log, const struct strand_kafka_offsets *kafka,
         .directory = log->directory,
         .name = log->name,
         .read_only = strand_engine_is_read_only(engine),
-        .is_foreign = engine->directory.was_kafkas || slot == NULL,
+        .is_foreign = engine->directory.was_kafkas || is_new, /* not ours until now */
         .identity = &log->identity,
         .slot = slot,
         .recovery_point = kafka->recovery_point,
@@ -298,12 +360,14 @@ load(struct strand_log *log, const struct strand_kafka_offsets *kafka)
     struct strand_recovered_log recovered = {0};
     struct strand_frontier_slot space;
 
-    int status = load_identity(log);
+    bool is_new = false;
+
+    int status = load_identity(log, &is_new);
     if (status != STRAND_OK)
         return status;
     log->is_replicated = (log->identity.flags & STRAND_LOG_IS_REPLICATED) != 0;
     const struct strand_frontier_slot *slot = find_slot(log, &space);
-    status = recover(log, kafka, slot, &recovered);
+    status = recover(log, kafka, slot, is_new, &recovered);
     if (status == STRAND_OK)
         status = adopt(log, &recovered, slot, kafka->committed);
     strand_recovered_log_deinit(&recovered);

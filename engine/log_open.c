@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/fork_guard.h"
 #include "engine/log_internal.h"
 #include "recovery/checkpoint.h"
 #include "recovery/log_recovery.h"
@@ -148,11 +149,14 @@ create_on_disk(struct strand_log *log)
         status = fill_directory(log, path);
     if (status == STRAND_OK)
         status = strand_path_rename(fs, path, log->directory);
+    bool is_renamed = status == STRAND_OK;
     if (status == STRAND_OK)
         status = strand_path_sync_directory(fs, log->engine->directory.path);
     if (status != STRAND_OK) { /* tidying: what stays is removed at the next open */
         char sentence[STRAND_ERROR_MESSAGE_SIZE_MAX];
         (void)snprintf(sentence, sizeof sentence, "%s", strand_error_message());
+        if (is_renamed)
+            (void)strand_path_rename(fs, log->directory, path);
         (void)strand_path_remove_tree(fs, path);
         (void)strand_frontier_remove(log->engine->frontier, log->identity.id);
         return strand_fail(status, "%s", sentence);
@@ -214,7 +218,8 @@ is_same_config(const struct strand_log_config *a, const struct strand_log_config
 {
     return a->segment_bytes == b->segment_bytes && a->segment_ms == b->segment_ms &&
            a->max_message_bytes == b->max_message_bytes && a->timestamp_type == b->timestamp_type &&
-           a->codec == b->codec && a->compression_level == b->compression_level;
+           a->codec == b->codec && a->gzip_level == b->gzip_level && a->lz4_level == b->lz4_level &&
+           a->zstd_level == b->zstd_level;
 }
 
 /* The first handle's options count; later ones may only confirm them. */
@@ -301,11 +306,10 @@ strand_log_open(struct strand_engine *engine, const char *topic, int32_t partiti
 int
 strand_log_close(struct strand_log *log)
 {
-    if (log == NULL)
+    int status = STRAND_OK;
+
+    if (log == NULL || strand_fork_guard_is_child(log->engine->fork_guard))
         return STRAND_OK;
-    int status = strand_log_check(log);
-    if (status != STRAND_OK)
-        return status;
     strand_mutex_lock(&log->state);
     if (log->handle_count == 1 && log->pin_count > 0)
         status = strand_fail(STRAND_ERR_BUSY, "close %s: %" PRIu32 " cursors or fetches are open",
@@ -324,8 +328,13 @@ strand_log_finish(struct strand_log *log)
     bool is_healthy = log->health == STRAND_LOG_HEALTHY;
     int status = log->health == STRAND_LOG_FAILED ? strand_log_unhealthy_locked(log) : STRAND_OK;
     strand_mutex_unlock(&log->state);
-    if (is_healthy)
-        status = strand_log_commit(log);
+    if (is_healthy) {
+        strand_mutex_lock(&log->commit);
+        status = strand_log_commit_locked(log);
+        if (status == STRAND_OK && log->is_replicated) /* its high watermark moves between rounds */
+            status = strand_log_write_slot(log, 0, false);
+        strand_mutex_unlock(&log->commit);
+    }
     strand_mutex_lock(&log->state);
     strand_log_wake_locked(log);
     strand_mutex_unlock(&log->state);

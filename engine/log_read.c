@@ -65,15 +65,19 @@ strand_log_next_segment_offset(struct strand_log *log, int64_t offset)
 
 static int check_range_locked(const struct strand_log *log, int64_t offset)
     STRAND_REQUIRES(log->state);
-static bool find_window_locked(struct strand_log *log, int64_t offset, int isolation,
-                               struct window *window) STRAND_REQUIRES(log->state);
+static int find_segment_locked(const struct strand_log *log, int64_t offset, size_t *out_index)
+    STRAND_REQUIRES(log->state);
+static int find_window_locked(struct strand_log *log, int64_t offset, int isolation,
+                              struct window *window) STRAND_REQUIRES(log->state);
 
 static int
 check_range_locked(const struct strand_log *log, int64_t offset)
 {
     if (log->segment_count == 0 && log->health != STRAND_LOG_HEALTHY)
         return strand_log_unhealthy_locked(log);
-    if (offset < log->log_start || offset > log->log_end)
+    /* Records that are missing at the end were there: behind them is where the log ends. */
+    int64_t end = log->corrupt_next > log->log_end ? log->corrupt_next : log->log_end;
+    if (offset < log->log_start || offset > end)
         return strand_fail(STRAND_ERR_OUT_OF_RANGE,
                            "read %s: offset %" PRId64 " is outside %" PRId64 " to %" PRId64,
                            log->name, offset, log->log_start, log->log_end);
@@ -82,29 +86,51 @@ check_range_locked(const struct strand_log *log, int64_t offset)
     return STRAND_OK;
 }
 
-/* The segment to look in, with a reference; false when there is nothing to read. */
-static bool
+/* The segment with the first record at or above OFFSET.  STRAND_END: there is none.  A gap that is
+ * no gap but damage is STRAND_ERR_CORRUPT. */
+static int
+find_segment_locked(const struct strand_log *log, int64_t offset, size_t *out_index)
+{
+    size_t index = strand_log_find_segment_locked(log, offset);
+
+    while (offset >= log->segments[index]->end_offset) {
+        if (log->segments[index]->is_cut_off && next_base_locked(log, index) > offset)
+            return strand_log_fail_corrupt(log, offset, next_base_locked(log, index), log->reason);
+        if (index + 1 == log->segment_count)
+            return STRAND_END;
+        index++; /* OFFSET lies in a gap: the next record is above it */
+    }
+    *out_index = index;
+    return STRAND_OK;
+}
+
+/* The segment to look in, with a reference; STRAND_END when there is nothing to read. */
+static int
 find_window_locked(struct strand_log *log, int64_t offset, int isolation, struct window *window)
 {
+    size_t index = 0;
+
+    int status = check_range_locked(log, offset);
+    if (status != STRAND_OK)
+        return status;
     window->limit = strand_log_limit_locked(log, isolation);
     window->high_watermark = log->high_watermark;
     window->log_start = log->log_start;
     if (offset >= window->limit || log->segment_count == 0)
-        return false;
+        return STRAND_END;
+    status = find_segment_locked(log, offset, &index);
+    if (status != STRAND_OK)
+        return status;
 
-    size_t index = strand_log_find_segment_locked(log, offset);
-    while (offset >= log->segments[index]->end_offset && index + 1 < log->segment_count)
-        index++; /* OFFSET lies in a gap: the next record is above it */
     struct strand_log_segment *segment = log->segments[index];
-    if (offset >= segment->end_offset)
-        return false;
     int64_t relative = offset > segment->base_offset ? offset - segment->base_offset : 0;
+    int64_t position = strand_sparse_index_floor(&segment->index, (uint32_t)relative);
     window->segment = segment;
-    window->position = strand_sparse_index_floor(&segment->index, (uint32_t)relative);
+    window->position = position > segment->start_position ? position : segment->start_position;
     window->size = segment->size;
     window->next_base = next_base_locked(log, index);
     segment->references++;
-    return true;
+    return STRAND_OK;
 }
 
 /* The header at POSITION, in the map or copied into SPACE; checked to be one. */
@@ -216,19 +242,16 @@ deliver(struct window *window, const struct span *span, struct strand_fetch *fet
  * then on a truncation copies instead of shortening the file.  If the file has to be opened first,
  * by name, the search begins again, because meanwhile another file may have that name. */
 static int
-hold_window(struct strand_log *log, int64_t offset, int isolation, struct window *window,
-            bool *out_found)
+hold_window(struct strand_log *log, int64_t offset, int isolation, struct window *window)
 {
     for (;;) {
         strand_mutex_lock(&log->state);
-        int status = check_range_locked(log, offset);
-        bool is_found = status == STRAND_OK && find_window_locked(log, offset, isolation, window);
-        bool is_held = is_found && window->segment->file != NULL;
+        int status = find_window_locked(log, offset, isolation, window);
+        bool is_held = status == STRAND_OK && window->segment->file != NULL;
         if (is_held)
             log->pin_count++;
         strand_mutex_unlock(&log->state);
-        *out_found = is_held;
-        if (!is_found || is_held)
+        if (status != STRAND_OK || is_held)
             return status;
 
         status = strand_log_segment_acquire(window->segment);
@@ -258,10 +281,9 @@ strand_log_fetch_unchecked(struct strand_log *log, int64_t offset, int isolation
 {
     struct window window = {0};
     struct span span = {0};
-    bool is_found = false;
 
-    int status = hold_window(log, offset, isolation, &window, &is_found);
-    if (status != STRAND_OK)
+    int status = hold_window(log, offset, isolation, &window);
+    if (status != STRAND_OK && status != STRAND_END)
         return status;
     struct strand_fetch fetch = {
         .next_offset = offset,
@@ -270,16 +292,17 @@ strand_log_fetch_unchecked(struct strand_log *log, int64_t offset, int isolation
         .descriptor = -1,
         .log = log,
     };
-    if (is_found) {
+    if (status == STRAND_OK) {
         status = find_span(&window, offset, max_bytes, &span);
         if (status == STRAND_OK && span.size > 0)
             status = deliver(&window, &span, &fetch);
         if (fetch.segment == NULL)
             unpin(log, window.segment);
+        if (status != STRAND_OK)
+            return status;
     }
-    if (status == STRAND_OK)
-        *out_fetch = fetch;
-    return status;
+    *out_fetch = fetch;
+    return STRAND_OK;
 }
 
 static int

@@ -19,6 +19,7 @@ strand_log_segment_create(struct strand_log *log, int64_t base_offset,
     if (segment == NULL)
         return strand_fail(STRAND_ERR_NO_MEMORY, "%s: a segment", log->name);
     segment->base_offset = base_offset;
+    segment->file_base_offset = base_offset;
     segment->end_offset = base_offset;
     segment->log = log;
     segment->max_timestamp_ms = STRAND_NO_TIMESTAMP;
@@ -92,7 +93,7 @@ open_file(struct strand_log_segment *segment, bool is_active, size_t map_size)
 
     strand_segment_cache_make_room(&log->engine->cache);
     int status =
-        strand_segment_open(log->engine->config.fs, log->directory, segment->base_offset,
+        strand_segment_open(log->engine->config.fs, log->directory, segment->file_base_offset,
                             is_active && !strand_engine_is_read_only(log->engine), map_size, &file);
     if (status == STRAND_OK)
         install(segment, file);

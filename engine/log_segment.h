@@ -32,6 +32,8 @@ struct strand_segment;
 
 struct strand_log_segment {
     int64_t base_offset;
+    int64_t file_base_offset;    /* the file's name; differs for a run behind damage */
+    int64_t start_position;      /* of the first batch; 0 but for such a run */
     struct strand_log *log;      /* borrowed: outlives the segment */
     int64_t end_offset;          /* one beyond the last record; base_offset while empty */
     int64_t size;                /* bytes that readers may touch */
@@ -40,6 +42,7 @@ struct strand_log_segment {
     int64_t first_timestamp_ms;  /* largest of the first batch; -1 = none */
     int64_t created_ms;          /* wall clock; when it became ours to write */
     bool name_is_durable;        /* guarded by the commit lock */
+    bool is_cut_off;             /* quarantined: what follows in the file is damaged */
     bool is_listed;              /* in the log's list: its name means its file */
     bool was_used;               /* since the cache last looked */
     uint32_t references;         /* the log's list, and one for each user of the open file */

@@ -50,16 +50,35 @@ skip_segments(struct search *search)
     return is_found && search->offset < search->limit;
 }
 
+/* Set the reader to the records of BATCH. */
+static int
+open_batch(struct search *search, const uint8_t *batch, size_t available)
+{
+    int status = strand_batch_check(batch, available);
+
+    return status == STRAND_OK
+               ? strand_record_reader_open(&search->reader, batch, search->log->engine->codecs,
+                                           search->decompressed)
+               : status;
+}
+
+/* What a walk through BATCH ended with, as the caller's status. */
+static int
+end_of_batch(const struct search *search, const uint8_t *batch, int status)
+{
+    if (status == STRAND_ERR_BATCH || status == STRAND_ERR_MAGIC)
+        return strand_log_fail_corrupt(search->log, strand_batch_base_offset(batch),
+                                       strand_batch_end_offset(batch), "while looking for a time");
+    return status == STRAND_END ? STRAND_OK : status;
+}
+
 /* Look for the first late enough record of BATCH. */
 static int
 search_batch(struct search *search, const uint8_t *batch, size_t available)
 {
     struct strand_record record;
 
-    int status = strand_batch_check(batch, available);
-    if (status == STRAND_OK)
-        status = strand_record_reader_open(&search->reader, batch, search->log->engine->codecs,
-                                           search->decompressed);
+    int status = open_batch(search, batch, available);
     while (status == STRAND_OK) {
         status = strand_record_reader_next(&search->reader, &record);
         if (status == STRAND_OK && record.timestamp_ms >= search->timestamp_ms &&
@@ -69,10 +88,7 @@ search_batch(struct search *search, const uint8_t *batch, size_t available)
             return STRAND_OK;
         }
     }
-    if (status == STRAND_ERR_BATCH || status == STRAND_ERR_MAGIC)
-        return strand_log_fail_corrupt(search->log, strand_batch_base_offset(batch),
-                                       strand_batch_end_offset(batch), "while looking for a time");
-    return status == STRAND_END ? STRAND_OK : status;
+    return end_of_batch(search, batch, status);
 }
 
 static int
@@ -108,7 +124,43 @@ find_first(struct search *search)
     return status;
 }
 
-/* The largest timestamp of any batch below the limit; -1 = none. */
+/* Raise *LARGEST to the largest timestamp of BATCH.  Its header knows it, unless some of the
+ * records lie below the log start. */
+static int
+note_largest(struct search *search, const uint8_t *batch, size_t available, int64_t *largest)
+{
+    struct strand_record record;
+
+    if (strand_batch_max_timestamp(batch) <= *largest)
+        return STRAND_OK;
+    if (strand_batch_base_offset(batch) >= search->log_start) {
+        *largest = strand_batch_max_timestamp(batch);
+        return STRAND_OK;
+    }
+    int status = open_batch(search, batch, available);
+    while (status == STRAND_OK) {
+        status = strand_record_reader_next(&search->reader, &record);
+        if (status == STRAND_OK && record.offset >= search->log_start &&
+            record.timestamp_ms > *largest)
+            *largest = record.timestamp_ms;
+    }
+    return end_of_batch(search, batch, status);
+}
+
+static int
+note_largest_of_fetch(struct search *search, const struct strand_fetch *fetch, int64_t *largest)
+{
+    const uint8_t *data = fetch->data;
+    int status = STRAND_OK;
+
+    for (size_t at = 0; status == STRAND_OK && at < fetch->size;
+         at += (size_t)strand_batch_size(data + at))
+        status = note_largest(search, data + at, fetch->size - at, largest);
+    search->offset = fetch->next_offset;
+    return status;
+}
+
+/* The largest timestamp of any record below the limit; -1 = none. */
 static int
 find_largest(struct search *search, int64_t *out_timestamp_ms)
 {
@@ -124,11 +176,7 @@ find_largest(struct search *search, int64_t *out_timestamp_ms)
                                             STRAND_FETCH_BYTES_DEFAULT, &fetch);
         if (status != STRAND_OK || fetch.size == 0)
             break;
-        const uint8_t *data = fetch.data;
-        for (size_t at = 0; at < fetch.size; at += (size_t)strand_batch_size(data + at))
-            if (strand_batch_max_timestamp(data + at) > largest)
-                largest = strand_batch_max_timestamp(data + at);
-        search->offset = fetch.next_offset;
+        status = note_largest_of_fetch(search, &fetch, &largest);
         search->timestamp_ms = largest < 0 ? 0 : largest; /* only later ones can be larger */
         strand_fetch_release(&fetch);
     }

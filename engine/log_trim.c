@@ -69,7 +69,12 @@ trim_gated(struct strand_log *log, int64_t offset)
     log->log_start = offset;
     strand_mutex_unlock(&log->state);
     int status = strand_log_write_slot(log, 0, true);
-    return status == STRAND_OK ? drop_trimmed(log) : status;
+    if (status == STRAND_OK)
+        return drop_trimmed(log);
+    strand_mutex_lock(&log->state); /* not durable: to be trimmed again */
+    log->log_start = log_start;
+    strand_mutex_unlock(&log->state);
+    return status;
 }
 
 int

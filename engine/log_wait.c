@@ -31,6 +31,8 @@ look_for_data_locked(const struct strand_log *log, const struct goal *goal)
 {
     if (goal->offset < strand_log_limit_locked(log, goal->isolation))
         return STRAND_OK;
+    if (log->health != STRAND_LOG_HEALTHY) /* what is not there will not come */
+        return strand_log_unhealthy_locked(log);
     return log->is_closing ? strand_fail(STRAND_ERR_CLOSED,
                                          "wait for data of %s: it is being closed", log->name)
                            : STILL_WAITING;

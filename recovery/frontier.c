@@ -42,8 +42,7 @@ strand_frontier_initialise(const struct strand_fs *fs, const char *directory)
     return strand_file_replace(fs, directory, STRAND_FRONTIER_NAME, block, sizeof block);
 }
 
-/* ---- Loading ------------------------------------------------------------------------------------
- */
+/* ---- Loading ---- */
 
 /* *OUT_BAD_SLOTS is -1 when there is no header to go by. */
 static int
@@ -162,8 +161,7 @@ strand_frontier_find(struct strand_frontier *frontier, const uint8_t id[STRAND_L
     return number != 0;
 }
 
-/* ---- Writing ------------------------------------------------------------------------------------
- */
+/* ---- Writing ---- */
 
 /* Write DATA over what stands at place NUMBER.  The slot may be torn by a write that fails half-way
  * or for a reason unknown; one that found no room changed nothing. */
@@ -275,8 +273,7 @@ strand_frontier_remove(struct strand_frontier *frontier, const uint8_t id[STRAND
     return status;
 }
 
-/* ---- Syncing ------------------------------------------------------------------------------------
- */
+/* ---- Syncing ---- */
 
 /* Write all of memory to a new file under the old name, and go on with that one. */
 static int

@@ -44,8 +44,7 @@ strand_frontier_slots_deinit(struct strand_frontier_slots *slots)
     strand_frontier_slots_init(slots);
 }
 
-/* ---- Bytes --------------------------------------------------------------------------------------
- */
+/* ---- Bytes ---- */
 
 void
 strand_frontier_header_encode(uint8_t data[STRAND_FRONTIER_SLOT_SIZE])
@@ -119,8 +118,7 @@ decode_slot(const uint8_t *data, struct strand_frontier_slot *out_slot)
     return has_good_crc(data) && strand_frontier_slot_is_plausible(out_slot);
 }
 
-/* ---- The index ----------------------------------------------------------------------------------
- */
+/* ---- The index ---- */
 
 /* Index of the first entry whose id is not below ID. */
 static uint32_t
@@ -196,8 +194,7 @@ strand_frontier_slots_free(struct strand_frontier_slots *slots, uint32_t number)
         slots->free_hint = number;
 }
 
-/* ---- Places -------------------------------------------------------------------------------------
- */
+/* ---- Places ---- */
 
 int
 strand_frontier_slots_reserve(struct strand_frontier_slots *slots, uint32_t count)

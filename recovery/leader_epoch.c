@@ -60,8 +60,8 @@ strand_leader_epochs_copy(const struct strand_leader_epochs *from,
     int status = reserve(&copy, from->count);
     if (status != STRAND_OK)
         return status;
-    if (from->count > 0)
-        memcpy(copy.entries, from->entries, from->count * sizeof *from->entries);
+    for (size_t i = 0; i < from->count; i++)
+        copy.entries[i] = from->entries[i];
     copy.count = from->count;
     *out_epochs = copy;
     return STRAND_OK;

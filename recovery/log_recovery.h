@@ -62,14 +62,18 @@ struct strand_recovery_request {
     void *argument;
 };
 
+/* A run of whole batches: a segment, or what of a quarantined log's damaged file lies between two
+ * damaged places. */
 struct strand_recovered_segment {
-    int64_t base_offset;
-    int64_t end_offset; /* one beyond the last record kept; base_offset if empty */
-    int64_t size;       /* bytes kept */
+    int64_t base_offset;      /* of the file's name; of its first batch for a later run */
+    int64_t file_base_offset; /* of the file's name */
+    int64_t start_position;   /* in the file; 0 but for a later run */
+    int64_t end_offset;       /* one beyond the last record kept; base_offset if empty */
+    int64_t size;             /* position of the end of what is kept */
     int64_t batch_count;
     int64_t max_timestamp_ms;   /* -1 = none */
     int64_t first_timestamp_ms; /* max timestamp of the first batch; -1 = none */
-    bool is_readable;           /* false: damaged from [size] on, or cannot be read at all */
+    bool is_readable;           /* false: what follows in the file is damaged */
 };
 
 struct strand_recovered_log {

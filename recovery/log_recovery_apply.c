@@ -7,6 +7,7 @@
  * decided, not only what was changed, is synced, since a name or a page that only the cache knows
  * could come back or go with the next power cut and contradict what is acknowledged until then.
  */
+#include "recovery/kafka_files.h"
 #include "recovery/log_recovery_internal.h"
 
 #include <inttypes.h>
@@ -20,8 +21,7 @@
 
 enum { COPY_SIZE = 64 * 1024, SAVED_COUNT_MAX = 1000, SAVED_NAME_SIZE = 48 };
 
-/* ---- Saved bytes --------------------------------------------------------------------------------
- */
+/* ---- Saved bytes ---- */
 
 /* "cut-<offset>.bytes"; for NUMBER above 1, "cut-<offset>-<number>.bytes": what an earlier accident
  * left under the name stays. */
@@ -187,8 +187,7 @@ save_tail(const struct strand_recovery *recovery)
     return status;
 }
 
-/* ---- Segments -----------------------------------------------------------------------------------
- */
+/* ---- Segments ---- */
 
 static bool
 is_derived_suffix(const char *name)
@@ -196,32 +195,6 @@ is_derived_suffix(const char *name)
     return strand_recovery_has_suffix(name, ".index") ||
            strand_recovery_has_suffix(name, ".timeindex") ||
            strand_recovery_has_suffix(name, ".txnindex");
-}
-
-/* Kafka takes N.index on trust when it is there: it goes before N.log changes.  Likewise snapshots
- * of producers from above the log end. */
-static int
-remove_derived_from(const struct strand_recovery *recovery, int64_t base_offset)
-{
-    bool is_changed = false;
-
-    for (size_t i = 0; i < recovery->names.count; i++) {
-        const char *name = recovery->names.names[i];
-        int64_t offset;
-
-        if (!strand_recovery_parse_prefix(name, &offset))
-            continue;
-        bool is_index = is_derived_suffix(name) && offset >= base_offset;
-        bool is_snapshot =
-            strand_recovery_has_suffix(name, ".snapshot") && offset > recovery->log->log_end;
-        if (!is_index && !is_snapshot)
-            continue;
-        int status = strand_recovery_remove(recovery, name);
-        if (status != STRAND_OK)
-            return status;
-        is_changed = true;
-    }
-    return is_changed ? strand_recovery_sync_directory(recovery) : STRAND_OK;
 }
 
 static bool
@@ -243,7 +216,9 @@ remove_derived_of_changed(const struct strand_recovery *recovery)
         first--;
     return first == recovery->file_count
                ? STRAND_OK
-               : remove_derived_from(recovery, recovery->files[first].base_offset);
+               : strand_kafka_files_remove(recovery->request->fs, recovery->request->directory,
+                                           recovery->files[first].base_offset,
+                                           recovery->log->log_end);
 }
 
 static int
@@ -415,8 +390,7 @@ sync_kept(const struct strand_recovery *recovery)
     return STRAND_OK;
 }
 
-/* ---- The two halves -----------------------------------------------------------------------------
- */
+/* ---- The two halves ---- */
 
 /* STRAND_ERR_NO_SPACE leaves a state that can be quarantined. */
 static int

@@ -44,8 +44,7 @@ struct strand_recovery {
     int64_t blocked_next;
 };
 
-/* ---- Names --------------------------------------------------------------------------------------
- */
+/* ---- Names ---- */
 
 /* "<digits>.<anything>"; *OUT_OFFSET is the number. */
 bool strand_recovery_parse_prefix(const char *name, int64_t *out_offset);
@@ -60,8 +59,7 @@ STRAND_MUST_USE int strand_recovery_open(const struct strand_recovery *recovery,
                                          uint32_t flags, char path[STRAND_PATH_SIZE_MAX],
                                          struct strand_file *out_file);
 
-/* ---- Parts --------------------------------------------------------------------------------------
- */
+/* ---- Parts ---- */
 
 /* List the directory and deal with leftovers; names is what is there now.  Read-only, it changes
  * nothing. */

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -54,8 +55,7 @@ open_segment(const struct strand_recovery *recovery, size_t index, char path[STR
     return strand_recovery_open(recovery, name, 0, path, out_file);
 }
 
-/* ---- One segment --------------------------------------------------------------------------------
- */
+/* ---- One segment ---- */
 
 struct visit {
     struct strand_recovery *recovery;
@@ -127,8 +127,8 @@ add_segment(struct strand_recovery *recovery, size_t index, const struct visit *
     struct strand_recovered_log *log = recovery->log;
     struct strand_recovered_segment *segment = &log->segments[log->segment_count++];
 
-    strand_assert(log->segment_count <= recovery->file_count - recovery->old_count);
     segment->base_offset = recovery->files[index].base_offset;
+    segment->file_base_offset = segment->base_offset;
     segment->end_offset = result->end_offset;
     segment->size = result->position;
     segment->batch_count = result->batch_count;
@@ -176,11 +176,38 @@ scan_segment(struct strand_recovery *recovery, size_t index, struct visit *visit
     return STRAND_OK;
 }
 
-/* ---- Behind a break -----------------------------------------------------------------------------
- */
+/* ---- Behind a break ---- */
+
+/* A run of whole batches behind damage in file INDEX goes to the list, which has no room for it. */
+static int
+add_run(struct strand_recovery *recovery, size_t index, int64_t position, int64_t offset,
+        const struct strand_scan_result *result)
+{
+    struct strand_recovered_log *log = recovery->log;
+    size_t count = recovery->names.count + log->segment_count + 1;
+    struct strand_recovered_segment *segments =
+        realloc(log->segments, count * sizeof *log->segments);
+
+    if (segments == NULL)
+        return strand_fail(STRAND_ERR_NO_MEMORY, "recover %s: %zu segments",
+                           recovery->request->name, count);
+    log->segments = segments;
+    log->segments[log->segment_count++] = (struct strand_recovered_segment){
+        .base_offset = offset,
+        .file_base_offset = recovery->files[index].base_offset,
+        .start_position = position,
+        .end_offset = result->end_offset,
+        .size = result->position,
+        .batch_count = result->batch_count,
+        .max_timestamp_ms = result->max_timestamp_ms,
+        .first_timestamp_ms = -1,
+        .is_readable = result->stop == STRAND_SCAN_END || result->stop == STRAND_SCAN_ZEROS,
+    };
+    return STRAND_OK;
+}
 
 /* The first whole batch behind the damage in file INDEX: *OUT_OFFSET, -1 when there is none.  With
- * OUT_END_OFFSET, all of them, around further damage; it is where the last ends. */
+ * OUT_END_OFFSET, all of them, around further damage, go to the list; it is where the last ends. */
 static int
 look_behind_damage(struct strand_recovery *recovery, size_t index, int64_t *out_offset,
                    int64_t *out_end_offset)
@@ -218,6 +245,7 @@ look_behind_damage(struct strand_recovery *recovery, size_t index, int64_t *out_
             break;
         recovery->log->bytes_read += result.bytes_read;
         *out_end_offset = result.end_offset;
+        status = add_run(recovery, index, found_position, found_offset, &result);
         if (result.stop == STRAND_SCAN_END || result.stop == STRAND_SCAN_ZEROS)
             break;
     }
@@ -310,11 +338,11 @@ strand_recovery_quarantine(struct strand_recovery *recovery, const char *reason,
 
     if (recovery->tail_has_bytes) {
         strand_assert(recovery->behind > recovery->old_count);
+        log->segments[log->segment_count - 1].is_readable = false;
         int status =
             look_behind_damage(recovery, recovery->behind - 1, &found_offset, &log->log_end);
         if (status != STRAND_OK)
             return status;
-        log->segments[log->segment_count - 1].is_readable = false;
     }
     int status = list_behind(recovery, &found_later);
     if (status != STRAND_OK)
@@ -329,8 +357,7 @@ strand_recovery_quarantine(struct strand_recovery *recovery, const char *reason,
     return STRAND_OK;
 }
 
-/* ---- Where the log ends -------------------------------------------------------------------------
- */
+/* ---- Where the log ends ---- */
 
 /* Above what is known to be durable: torn or suspect? */
 static int

@@ -27,7 +27,7 @@ strand_sim_larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* ---- Sets of numbers; all zeros is the empty set --------------------------------------------- */
+/* ---- Sets of numbers; all zeros is the empty set ---- */
 
 struct strand_sim_bits {
     uint64_t *words; /* owned; bits beyond them are not set */
@@ -44,7 +44,7 @@ void strand_sim_bits_clear(struct strand_sim_bits *bits); /* frees the memory, t
 void strand_sim_bits_clear_from(struct strand_sim_bits *bits, size_t first);
 void strand_sim_bits_copy(struct strand_sim_bits *to, const struct strand_sim_bits *from);
 
-/* ---- Contents; all zeros is the empty one ---------------------------------------------------- */
+/* ---- Contents; all zeros is the empty one ---- */
 
 struct strand_sim_content {
     uint8_t *bytes; /* owned; zeros from EXTENT to CAPACITY */

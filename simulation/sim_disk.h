@@ -69,7 +69,7 @@ void strand_sim_disk_destroy(struct strand_sim_disk *disk);
 /* The seam; valid as long as the disk. */
 const struct strand_fs *strand_sim_disk_fs(struct strand_sim_disk *disk);
 
-/* ---- Plans ----------------------------------------------------------------------------------- */
+/* ---- Plans ---- */
 
 /* Calls so far, since creation or the last strand_sim_disk_plan_clear(). */
 uint64_t strand_sim_disk_calls(const struct strand_sim_disk *disk);
@@ -107,7 +107,7 @@ void strand_sim_disk_plan_clear(struct strand_sim_disk *disk);
  * next call. */
 const char *strand_sim_disk_trace(const struct strand_sim_disk *disk, uint64_t nth);
 
-/* ---- What happens to the machine ------------------------------------------------------------- */
+/* ---- What happens to the machine ---- */
 
 enum strand_sim_loss {
     STRAND_SIM_LOSE_ALL,     /* nothing unsynced survives: neither content nor names */
@@ -131,7 +131,7 @@ void strand_sim_disk_kill(struct strand_sim_disk *disk);
 STRAND_MUST_USE int strand_sim_disk_clone(const struct strand_sim_disk *disk,
                                           struct strand_sim_disk **out_disk);
 
-/* ---- Looking, and meddling ------------------------------------------------------------------- */
+/* ---- Looking, and meddling ---- */
 
 /* The cache's content of PATH, a zero byte behind it that is not counted: NULL when there is no
  * such file.  OUT_SIZE may be NULL.  Valid until the next change. */

@@ -423,6 +423,17 @@ sim_lock(struct strand_fs_file *file)
     return result;
 }
 
+static int
+sim_is_locked(struct strand_fs_file *file)
+{
+    struct strand_sim_disk *disk = file->disk;
+
+    strand_sim_disk_enter(disk);
+    const struct strand_fs_file *holder = file->inode->locked_by;
+    strand_sim_disk_leave(disk);
+    return holder != NULL && holder != file;
+}
+
 static int64_t
 sim_size(struct strand_fs_file *file)
 {
@@ -495,6 +506,7 @@ strand_sim_disk_set_file_operations(struct strand_fs *seam)
     seam->size = sim_size;
     seam->links = sim_links;
     seam->lock = sim_lock;
+    seam->is_locked = sim_is_locked;
     seam->is_named = sim_is_named;
     seam->descriptor = sim_descriptor;
 }

@@ -64,7 +64,7 @@ struct strand_sim_inodes {
 /* The next of a sequence of numbers that STATE, any number at first, decides (splitmix64). */
 uint64_t strand_sim_next_random(uint64_t *state);
 
-/* ---- All of them ----------------------------------------------------------------------------- */
+/* ---- All of them ---- */
 
 /* Nothing refers to it yet. */
 struct strand_sim_inode *strand_sim_inode_create(struct strand_sim_inodes *inodes,
@@ -86,7 +86,7 @@ void strand_sim_inode_cut(struct strand_sim_inode *inode, enum strand_sim_loss l
 /* Whether the cache differs from the disk, here and not below. */
 bool strand_sim_inode_is_dirty(const struct strand_sim_inode *inode);
 
-/* ---- Files ----------------------------------------------------------------------------------- */
+/* ---- Files ---- */
 
 /* Blocks allocated to the file. */
 int64_t strand_sim_inode_block_count(const struct strand_sim_inode *inode);
@@ -124,7 +124,7 @@ void strand_sim_inode_detach_maps(struct strand_sim_inode *inode, struct strand_
 /* Free the map at DATA; false when it is not in the list *MAPS. */
 bool strand_sim_map_free(struct strand_sim_map **maps, const void *data);
 
-/* ---- Directories ----------------------------------------------------------------------------- */
+/* ---- Directories ---- */
 
 void strand_sim_directory_change(struct strand_sim_inode *directory,
                                  const struct strand_sim_change *change);

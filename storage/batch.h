@@ -21,7 +21,7 @@
 struct strand_buffer;
 struct strand_codec_pool;
 
-/* ---- Fields of an encoded batch -------------------------------------------------------------- */
+/* ---- Fields of an encoded batch ---- */
 
 static inline int64_t
 strand_batch_base_offset(const uint8_t *batch)
@@ -75,7 +75,7 @@ strand_batch_record_count(const uint8_t *batch)
     return (int32_t)strand_get_be32(batch + STRAND_BATCH_RECORD_COUNT);
 }
 
-/* ---- The header, decoded --------------------------------------------------------------------- */
+/* ---- The header, decoded ---- */
 
 struct strand_batch_header {
     int64_t base_offset;
@@ -103,7 +103,7 @@ void strand_batch_header_init(struct strand_batch_header *out_header,
                               const struct strand_record *records, size_t count, int codec,
                               int timestamp_type, int64_t now_ms);
 
-/* ---- Checking -------------------------------------------------------------------------------- */
+/* ---- Checking ---- */
 
 /* DATA[0..AVAILABLE) begins with a batch whose header makes sense and which ends within it:
  * STRAND_OK.  STRAND_ERR_MAGIC for magic 0 and 1 and unknown ones, by name; STRAND_ERR_BATCH for
@@ -125,7 +125,7 @@ STRAND_MUST_USE int strand_batch_check_produced(const uint8_t *batch,
                                                 struct strand_buffer *scratch,
                                                 int64_t *out_max_timestamp_ms);
 
-/* ---- Stamping an encoded batch --------------------------------------------------------------- */
+/* ---- Stamping an encoded batch ---- */
 
 /* Outside the CRC. */
 void strand_batch_set_base_offset(uint8_t *batch, int64_t base_offset);
@@ -134,7 +134,7 @@ void strand_batch_set_leader_epoch(uint8_t *batch, int32_t leader_epoch);
 /* Set timestamp type and max timestamp; the CRC is computed anew only if one of them changed. */
 void strand_batch_set_max_timestamp(uint8_t *batch, int timestamp_type, int64_t max_timestamp_ms);
 
-/* ---- Encoding -------------------------------------------------------------------------------- */
+/* ---- Encoding ---- */
 
 struct strand_batch_encoding {
     int compression_level; /* 0: the codec's default */

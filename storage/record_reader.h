@@ -57,7 +57,7 @@ STRAND_MUST_USE int strand_record_reader_open(struct strand_record_reader *reade
 STRAND_MUST_USE int strand_record_reader_next(struct strand_record_reader *reader,
                                               struct strand_record *out_record);
 
-/* ---- Control records (Kafka's EndTransactionMarker and others) ------------------------------- */
+/* ---- Control records (Kafka's EndTransactionMarker and others) ---- */
 
 enum strand_control_type {
     STRAND_CONTROL_ABORT = 0,

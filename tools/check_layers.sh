@@ -29,7 +29,10 @@ BEGIN {
         is_c[names[i] ".h"] = 1
 
     # Headers with a single home in the library.
-    home["lz4.h"] = home["lz4hc.h"] = home["lz4frame.h"] = "storage/compression.c"
+    home["lz4.h"] = home["lz4hc.h"] = home["lz4frame.h"] = "storage/codec_lz4.c"
+    home["zlib.h"] = "storage/codec_gzip.c"
+    home["snappy-c.h"] = "storage/codec_snappy.c"
+    home["zstd.h"] = home["zstd_errors.h"] = "storage/codec_zstd.c"
     home["sys/mman.h"] = "base/fs_posix.c base/fork_guard.c"
     home["pthread.h"] = "base/thread.h base/thread.c"
 

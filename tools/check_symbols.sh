@@ -24,7 +24,6 @@ BEGIN {
     allow("*", "memcpy memmove memset memcmp memchr bcmp")
     allow("*", "strlen strnlen strcmp strncmp strchr strrchr strstr strspn strcspn strpbrk strdup")
     allow("*", "strtol strtoll strtoul strtoull snprintf vsnprintf sscanf qsort errno_location")
-    allow("*", "LZ4_decompress_safe")
     # What compilers add.
     allow("*", "_GLOBAL_OFFSET_TABLE_ __stack_chk_fail __tls_get_addr")
 
@@ -69,8 +68,12 @@ function plain(symbol) {
     return symbol
 }
 
-function is_ours(symbol) {
-    return symbol ~ /^strand_/ || symbol ~ /^LZ4F_/
+# Compression libraries, each in the one file that knows it.
+function is_library(source, symbol) {
+    return (source == "storage/codec_lz4" && symbol ~ /^LZ4F?_/) ||
+        (source == "storage/codec_gzip" && symbol ~ /^(de|in)flate/) ||
+        (source == "storage/codec_snappy" && symbol ~ /^snappy_/) ||
+        (source == "storage/codec_zstd" && symbol ~ /^ZSTD_/)
 }
 
 function is_instrumentation(symbol) {
@@ -85,7 +88,7 @@ NF >= 3 {
     sub(/: [^:]*$/, "", object)
     source = source_of(object)
     is_seen[source] = 1
-    if (is_ours(symbol) || is_instrumentation(symbol))
+    if (symbol ~ /^strand_/ || is_library(source, symbol) || is_instrumentation(symbol))
         next
     if (("*", plain(symbol)) in allowed || (source, plain(symbol)) in allowed)
         next

@@ -1,15 +1,16 @@
-/* tools/cmd_append.c -- strandline append: from bytes to batches.
+/* tools/cmd_append.c -- strandline append: from bytes to batches, on three threads.
  *
- * One thread reads, splits and appends with STRAND_WRITTEN; another waits until the batches are
- * durable (ack_queue.h), so that sync rounds overlap with reading and encoding.  Nothing is
- * allocated for a record: lines are handed to the library where they were read.
+ *     read, split into records -> encode, append (batch_writer.h) -> wait until durable
+ * (ack_queue.h)
+ *
+ * so that reading, encoding and sync rounds overlap.  Nothing is allocated for a record: lines are
+ * handed to the library where they were read.
  *
  * Whatever goes wrong in the input, what stood before it is appended and durable.
  */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -17,6 +18,7 @@
 #include "strandline/engine.h"
 #include "strandline/log.h"
 #include "tools/ack_queue.h"
+#include "tools/batch_writer.h"
 #include "tools/commands.h"
 #include "tools/input.h"
 #include "tools/interrupt.h"
@@ -26,27 +28,21 @@
 #include "tools/report.h"
 #include "tools/session.h"
 
-enum { RECORDS_CAPACITY_FIRST = 1024 };
-
 struct appender {
     const struct cli_options *options;
     struct strand_log *log; /* borrowed */
+    size_t batch_size_max;
     struct cli_input input;
+    struct cli_batch_writer writer;
+    struct cli_batch *batch;   /* the writer's current one; its records point into the input */
     struct cli_ack_queue acks; /* running when the durability is durable */
     struct cli_progress progress;
+    int exit_code; /* of the first failure */
 
-    /* The batch that is being filled; its records point into the input. */
-    struct strand_record *records; /* owned */
-    size_t capacity;
-    size_t count;
-    size_t size; /* encoded, header included */
-    size_t size_max;
-
-    uint64_t appended_count;
-    int64_t first_offset; /* -1 = nothing was appended */
+    /* What was appended; the writer's until it has finished. */
+    int64_t record_count;
+    int64_t first_offset; /* -1 = nothing */
     int64_t end_offset;
-    bool has_log_failed; /* nothing more can be appended */
-    int exit_code;       /* of the first failure */
 };
 
 static bool
@@ -55,68 +51,51 @@ is_durable(const struct appender *appender)
     return appender->options->durability == STRAND_DURABLE;
 }
 
+/* On the writer's thread. */
 static int
-append_batch(struct appender *appender)
+note_written(void *context, const struct strand_appended *appended)
 {
-    static const struct strand_append_options WRITTEN = {
-        .struct_size = sizeof WRITTEN,
-        .durability = STRAND_WRITTEN,
-    };
-    struct strand_appended appended;
-    int status;
+    struct appender *appender = context;
 
-    if (appender->count == 0)
-        return STRAND_OK;
-    status =
-        strand_log_append(appender->log, appender->records, appender->count, &WRITTEN, &appended);
-    appender->has_log_failed = status != STRAND_OK;
-    if (status != STRAND_OK)
-        return status;
     if (appender->first_offset < 0)
-        appender->first_offset = appended.base_offset;
-    appender->end_offset = appended.end_offset;
-    appender->appended_count += appender->count;
-    appender->count = 0;
-    appender->size = STRAND_BATCH_HEADER_SIZE;
-    cli_input_forget(&appender->input);
+        appender->first_offset = appended->base_offset;
+    appender->end_offset = appended->end_offset;
+    appender->record_count += appended->end_offset - appended->base_offset;
     if (is_durable(appender))
-        status = cli_ack_queue_add(&appender->acks, &appended);
-    else if (appender->options->acks)
-        cli_ack_print(&appended);
-    appender->has_log_failed = status != STRAND_OK;
-    return status;
+        return cli_ack_queue_add(&appender->acks, appended);
+    if (appender->options->acks)
+        cli_ack_print(appended);
+    return STRAND_OK;
 }
 
-/* Have room for one more record. */
+/* Hand over the batch, if there is anything in it. */
 static int
-make_room(struct appender *appender)
+submit_batch(struct appender *appender)
 {
-    if (appender->count < appender->capacity)
+    int status;
+
+    if (appender->batch->count == 0)
         return STRAND_OK;
-
-    size_t capacity = appender->capacity > 0 ? appender->capacity * 2 : RECORDS_CAPACITY_FIRST;
-    struct strand_record *records =
-        realloc(appender->records, capacity * sizeof *appender->records);
-
-    if (records == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "append: no memory for a batch of %zu records",
-                           capacity);
-    appender->records = records;
-    appender->capacity = capacity;
-    return STRAND_OK;
+    status = cli_batch_writer_submit(&appender->writer);
+    appender->batch = cli_batch_writer_current(&appender->writer);
+    if (status != STRAND_OK || appender->input.kind != CLI_INPUT_NDJSON)
+        return status;
+    /* What was parsed is given back batch by batch. */
+    status = cli_batch_writer_drain(&appender->writer);
+    cli_input_forget(&appender->input);
+    return status;
 }
 
 /* Of RECORD as the next one of the batch. */
 static size_t
-encoded_size(const struct appender *appender, const struct strand_record *record)
+encoded_size(const struct cli_batch *batch, const struct strand_record *record)
 {
     int64_t delta_ms = 0;
 
-    /* 0 is "now", which only the append knows: then all of the batch is close to it, or too far for
-     * a few bytes to matter. */
-    if (appender->count > 0 && record->timestamp_ms > 0 && appender->records[0].timestamp_ms > 0)
-        delta_ms = record->timestamp_ms - appender->records[0].timestamp_ms;
-    return strand_record_encoded_size(record, delta_ms, (int32_t)appender->count);
+    /* 0 is "now", which only the append knows: a few bytes more or less do not matter. */
+    if (batch->count > 0 && record->timestamp_ms > 0 && batch->records[0].timestamp_ms > 0)
+        delta_ms = record->timestamp_ms - batch->records[0].timestamp_ms;
+    return strand_record_encoded_size(record, delta_ms, (int32_t)batch->count);
 }
 
 static int
@@ -131,27 +110,37 @@ fail_too_large(const struct appender *appender, size_t size)
                        place, size, appender->options->max_message_bytes);
 }
 
-/* Take the record that stands behind the batch into it, or, when the batch is full, into the next.
- */
+static bool
+has_room(const struct appender *appender, size_t size)
+{
+    const struct cli_batch *batch = appender->batch;
+    int64_t count_max = appender->options->batch_records;
+
+    return batch->count == 0 || (batch->size + size <= appender->batch_size_max &&
+                                 (count_max == 0 || batch->count < (size_t)count_max));
+}
+
+/* Take the record that stands behind the batch into it; when the batch is full, into the next. */
 static int
 add_record(struct appender *appender)
 {
-    struct strand_record *record = &appender->records[appender->count];
-    size_t size = encoded_size(appender, record);
-    bool is_full = appender->options->batch_records > 0 &&
-                   appender->count >= (size_t)appender->options->batch_records;
-    int status = STRAND_OK;
+    const struct strand_record *record = &appender->batch->records[appender->batch->count];
+    size_t size = encoded_size(appender->batch, record);
 
     if (STRAND_BATCH_HEADER_SIZE + size > (size_t)appender->options->max_message_bytes)
         return fail_too_large(appender, STRAND_BATCH_HEADER_SIZE + size);
-    if (is_full || appender->size + size > appender->size_max) {
-        status = append_batch(appender);
-        appender->records[0] = *record;
+    if (!has_room(appender, size)) {
+        struct strand_record kept = *record;
+        int status = submit_batch(appender);
+
+        if (status == STRAND_OK)
+            status = cli_batch_reserve(appender->batch);
+        if (status != STRAND_OK)
+            return status;
+        appender->batch->records[0] = kept;
     }
-    if (status != STRAND_OK)
-        return status;
-    appender->count++;
-    appender->size += size;
+    appender->batch->count++;
+    appender->batch->size += size;
     return STRAND_OK;
 }
 
@@ -161,10 +150,12 @@ fill_input(struct appender *appender)
 {
     int status = STRAND_OK;
 
-    if (appender->count > 0 && cli_input_is_paused(&appender->input))
-        status = append_batch(appender);
+    if (cli_input_is_paused(&appender->input))
+        status = submit_batch(appender);
+    if (status == STRAND_OK && cli_input_is_full(&appender->input))
+        status = cli_batch_writer_drain(&appender->writer);
     if (status == STRAND_OK)
-        status = cli_input_fill(&appender->input, appender->records, appender->count);
+        status = cli_input_fill(&appender->input, appender->batch->records, appender->batch->count);
     cli_progress_update(&appender->progress, appender->input.bytes_read);
     return status;
 }
@@ -174,12 +165,11 @@ static int
 take_records(struct appender *appender)
 {
     for (;;) {
-        int status = make_room(appender);
+        int status = cli_batch_reserve(appender->batch);
 
         if (status == STRAND_OK)
-            status = cli_input_next(&appender->input, &appender->records[appender->count]);
-        if (status == STRAND_END)
-            return append_batch(appender);
+            status =
+                cli_input_next(&appender->input, &appender->batch->records[appender->batch->count]);
         if (status == STRAND_OK)
             status = add_record(appender);
         else if (status == CLI_INPUT_MORE)
@@ -193,7 +183,7 @@ take_records(struct appender *appender)
 static void
 note(struct appender *appender, int status)
 {
-    if (status == STRAND_OK || appender->exit_code != CLI_EXIT_OK)
+    if (status == STRAND_OK || status == STRAND_END || appender->exit_code != CLI_EXIT_OK)
         return;
     cli_progress_finish(&appender->progress);
     appender->exit_code = cli_report(status);
@@ -206,8 +196,8 @@ print_summary(const struct appender *appender, bool all_is_durable)
 
     (void)printf("{\"topic\":");
     cli_json_put_string(stdout, options->topic, strlen(options->topic));
-    (void)printf(",\"partition\":%" PRId32 ",\"records\":%" PRIu64, options->partition,
-                 appender->appended_count);
+    (void)printf(",\"partition\":%" PRId32 ",\"records\":%" PRId64, options->partition,
+                 appender->record_count);
     if (appender->first_offset < 0)
         (void)printf(",\"first_offset\":null,\"last_offset\":null");
     else
@@ -216,22 +206,34 @@ print_summary(const struct appender *appender, bool all_is_durable)
     (void)printf(",\"durable\":%s}\n", all_is_durable ? "true" : "false");
 }
 
-/* Append all of the input, and print what came of it. */
+/* Append all of the input.  What stood before bad input is appended, too. */
+static int
+run_writer(struct appender *appender)
+{
+    int status = cli_batch_writer_start(&appender->writer, appender->log, note_written, appender);
+
+    if (status != STRAND_OK)
+        return status;
+    appender->batch = cli_batch_writer_current(&appender->writer);
+    note(appender, take_records(appender));
+    note(appender, submit_batch(appender));
+    return cli_batch_writer_finish(&appender->writer);
+}
+
 static void
 append_input(struct appender *appender)
 {
     bool all_is_durable = false;
-    int status = STRAND_OK;
+    int status;
 
-    if (is_durable(appender))
+    if (is_durable(appender)) {
         status = cli_ack_queue_start(&appender->acks, appender->log, appender->options->acks);
-    if (status != STRAND_OK) {
-        note(appender, status);
-        return;
+        if (status != STRAND_OK) {
+            note(appender, status);
+            return;
+        }
     }
-    note(appender, take_records(appender));
-    if (!appender->has_log_failed)
-        note(appender, append_batch(appender));
+    note(appender, run_writer(appender));
     if (is_durable(appender)) {
         status = cli_ack_queue_finish(&appender->acks);
         all_is_durable = status == STRAND_OK;
@@ -267,11 +269,10 @@ open_log(const struct cli_options *options, struct cli_session *session)
 int
 cli_run_append(const struct cli_options *options)
 {
-    struct cli_session session = {NULL, NULL};
+    static struct cli_session session; /* written: it lives until the process ends */
     struct appender appender = {
         .options = options,
-        .size = STRAND_BATCH_HEADER_SIZE,
-        .size_max = (size_t)options->batch_bytes,
+        .batch_size_max = (size_t)options->batch_bytes,
         .first_offset = -1,
     };
     int status =
@@ -281,7 +282,7 @@ cli_run_append(const struct cli_options *options)
     if (status != STRAND_OK)
         return cli_report(status);
     if (options->batch_bytes > options->max_message_bytes)
-        appender.size_max = (size_t)options->max_message_bytes;
+        appender.batch_size_max = (size_t)options->max_message_bytes;
     status = open_log(options, &session);
     appender.log = session.log;
     if (status == STRAND_OK) {
@@ -290,9 +291,12 @@ cli_run_append(const struct cli_options *options)
     } else {
         appender.exit_code = cli_report(status);
     }
-    free(appender.records);
     cli_input_close(&appender.input);
     if (appender.exit_code == CLI_EXIT_OK && cli_interrupt_signal() != 0)
         appender.exit_code = CLI_EXIT_SIGNAL + cli_interrupt_signal();
+    /* Closing makes everything durable.  What was asked to be no more than written is left to the
+     * operating system, as it would be if the process died here. */
+    if (!is_durable(&appender) && appender.exit_code == CLI_EXIT_OK)
+        return CLI_EXIT_OK;
     return cli_session_close(&session, appender.exit_code);
 }

@@ -25,7 +25,7 @@
 
 enum {
     READ_SIZE = 256 << 10,
-    BUFFER_SIZE = 3 * READ_SIZE,
+    BUFFER_SIZE = 8 * READ_SIZE,
     PREFIX_SIZE = 4, /* of the length-prefixed form */
 };
 
@@ -36,8 +36,7 @@ text_limit(const struct cli_input *input)
     return input->kind == CLI_INPUT_NDJSON ? input->limit * 6 + 4096 : input->limit;
 }
 
-/* ---- Opening -----------------------------------------------------------------------------------
- */
+/* ---- Opening ---- */
 
 static int
 set_separator(struct cli_input *input, const char *text)
@@ -117,8 +116,7 @@ cli_input_close(struct cli_input *input)
     input->buffer = NULL;
 }
 
-/* ---- Taking records out ------------------------------------------------------------------------
- */
+/* ---- Taking records out ---- */
 
 void
 cli_input_place(const struct cli_input *input, char out_place[CLI_INPUT_PLACE_SIZE_MAX])
@@ -291,8 +289,7 @@ cli_input_forget(struct cli_input *input)
     cli_arena_reset(&input->arenas[input->arena]);
 }
 
-/* ---- Reading -----------------------------------------------------------------------------------
- */
+/* ---- Reading ---- */
 
 bool
 cli_input_is_paused(const struct cli_input *input)
@@ -300,6 +297,12 @@ cli_input_is_paused(const struct cli_input *input)
     struct pollfd wanted = {.fd = input->descriptor, .events = POLLIN};
 
     return !input->is_regular && poll(&wanted, 1, 0) == 0;
+}
+
+bool
+cli_input_is_full(const struct cli_input *input)
+{
+    return input->capacity - input->end < READ_SIZE;
 }
 
 static void
@@ -331,7 +334,7 @@ make_room(struct cli_input *input, struct strand_record *pending, size_t count)
     uint8_t *from = input->buffer + kept;
     uint8_t *to = input->buffer;
 
-    if (input->capacity - input->end >= READ_SIZE)
+    if (!cli_input_is_full(input))
         return STRAND_OK;
     if (input->capacity - kept_size < READ_SIZE) {
         to = malloc(input->capacity * 2);

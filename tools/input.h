@@ -63,6 +63,9 @@ bool cli_input_is_paused(const struct cli_input *input);
 STRAND_MUST_USE int cli_input_fill(struct cli_input *input, struct strand_record *pending,
                                    size_t count);
 
+/* Would cli_input_fill() move the buffer?  Otherwise records stay where they are. */
+bool cli_input_is_full(const struct cli_input *input);
+
 /* No record handed out so far is needed any more, but for the one handed out last. */
 void cli_input_forget(struct cli_input *input);
 

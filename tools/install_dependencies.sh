@@ -3,7 +3,8 @@
 # machine lacks, with apt-get; says nothing when nothing is missing.
 set -eu
 
-build='cmake ninja-build pkg-config gcc libc6-dev liblz4-dev libjansson-dev'
+build='cmake ninja-build pkg-config gcc libc6-dev libjansson-dev
+    liblz4-dev zlib1g-dev libsnappy-dev libzstd-dev'
 test="$build g++ libcriterion-dev clang clang-tidy clang-format libclang-rt-14-dev cppcheck
     binutils jq strace"
 

@@ -108,8 +108,7 @@ static const struct option OPTIONS[] = {
 
 enum { OPTION_COUNT = sizeof OPTIONS / sizeof OPTIONS[0] };
 
-/* ---- Values ------------------------------------------------------------------------------------
- */
+/* ---- Values ---- */
 
 static bool
 parse_bytes(const char *text, int64_t *out_value)
@@ -190,8 +189,7 @@ set_option(const struct option *option, const char *text, struct cli_options *op
     return cli_position_parse(text, (struct cli_position *)(void *)field);
 }
 
-/* ---- Operands ----------------------------------------------------------------------------------
- */
+/* ---- Operands ---- */
 
 /* TOPIC or TOPIC/PARTITION. */
 static int
@@ -239,8 +237,7 @@ set_operand(const struct cli_command *command, int position, const char *text,
     return STRAND_OK;
 }
 
-/* ---- All of it ---------------------------------------------------------------------------------
- */
+/* ---- All of it ---- */
 
 static const struct option *
 find_option(const struct cli_command *command, const char *name, size_t name_size)
@@ -341,8 +338,7 @@ cli_options_parse(const struct cli_command *command, int count, char **arguments
     return out_options->help ? STRAND_OK : check_required(command, out_options);
 }
 
-/* ---- Help --------------------------------------------------------------------------------------
- */
+/* ---- Help ---- */
 
 enum { HELP_INDENT = 26, HELP_WIDTH = 78 };
 

@@ -27,6 +27,11 @@ cli_session_open(struct cli_session *session, const struct cli_options *options,
         .struct_size = sizeof engine_options,
         .flags = flags | (options->network_fs ? (uint32_t)STRAND_ENGINE_NETWORK_FS : 0),
     };
+
+    if (options->durability == STRAND_WRITTEN) { /* nothing waits for the disk, so nothing syncs */
+        engine_options.commit_interval_ms = UINT32_MAX;
+        engine_options.commit_bytes = UINT64_MAX;
+    }
     int status = strand_engine_open(options->data, &engine_options, &session->engine);
 
     if (status == STRAND_OK && (flags & (uint32_t)STRAND_ENGINE_READ_ONLY) == 0)

@@ -81,7 +81,8 @@ for preset in $presets; do
     rm -f "build/$preset/Testing/Temporary/LastTest.log"
     ended_well=true
     ctest --preset "$preset" -j "$jobs" >"build/$preset/test.log" 2>&1 || ended_well=false
-    $ended_well || sed '/^ *[0-9]*\/[0-9]* .* Passed /d; /^ *Start /d' "build/$preset/test.log"
+    $ended_well || sed '/^ *[0-9]*\/[0-9]* .* Passed /d; /^ *Start /d; /^\[RUN \]/d; /^\[PASS\]/d' \
+        "build/$preset/test.log"
     tested=$(date +%s)
 
     # shellcheck disable=SC2046 # three numbers

@@ -42,9 +42,9 @@ enum strand_fs_kind { STRAND_FS_FILE = 1, STRAND_FS_DIRECTORY = 2, STRAND_FS_OTH
 enum { STRAND_FS_BOOT_ID_SIZE = 37 }; /* a UUID in text, terminator included */
 
 struct strand_fs_volume {
-    char type[32];         /* name of the file system: "ext4", "xfs", "nfs"; "" when unknown */
-    int is_network;        /* not 0: locks and syncs depend on another machine */
-    int64_t free_bytes;    /* available to this process */
+    char type[32];      /* name of the file system: "ext4", "xfs", "nfs"; "" when unknown */
+    int is_network;     /* not 0: locks and syncs depend on another machine */
+    int64_t free_bytes; /* available to this process */
     int64_t total_bytes;
 };
 
@@ -76,9 +76,10 @@ struct strand_fs {
                           struct strand_fs_file *to, int64_t to_position, size_t size);
     int64_t (*size)(struct strand_fs_file *file);
     int64_t (*links)(struct strand_fs_file *file); /* number of names the file has */
-    /* Exclusive until close, against every other open file, same process included; -EAGAIN when held
-     * elsewhere. */
+    /* Exclusive until close, against every other open file, same process included; -EAGAIN when
+     * held elsewhere. */
     int (*lock)(struct strand_fs_file *file);
+    int (*is_locked)(struct strand_fs_file *file); /* by another open file: 1, else 0 */
     /* 1 when PATH still names this very file, 0 when not. */
     int (*is_named)(struct strand_fs_file *file, void *context, const char *path);
     int (*descriptor)(struct strand_fs_file *file); /* for sendfile; -ENOTSUP without one */

@@ -53,7 +53,8 @@ struct strand_log_options {
     int32_t max_message_bytes;  /* max.message.bytes: one batch, as stored; 0: 1048588 */
     int32_t timestamp_type;     /* message.timestamp.type: enum strand_timestamp_type */
     int32_t codec;              /* compression.type: enum strand_codec; for records, not batches */
-    int32_t compression_level;  /* compression.lz4.level; 0: the codec's default */
+    int32_t compression_level;  /* compression.gzip.level, .lz4.level or .zstd.level, by the codec;
+                                   0: the codec's default */
 };
 
 /* Open TOPIC-PARTITION; create it if it is missing.  TOPIC follows Kafka's rules: 1 to 249 of

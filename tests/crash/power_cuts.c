@@ -1,11 +1,12 @@
-/* tests/crash/power_cuts.c -- The power goes, and each call fails, at every call of every
- * operation.
+/* tests/crash/power_cuts.c -- The power goes, the process is killed, and each call fails, at every
+ * call of every operation.
  *
  * Each workload runs again and again on a new disk, cut short at call 1, 2, 3, ... until it runs to
  * its end.  After each cut the disk forgets in each of five ways, the directory is opened and held
  * against what was promised; it must then still take records and keep them through another cut. The
- * opening itself is cut short too.  With faults instead of cuts the call returns an error and the
- * process goes on to its end.
+ * opening itself is cut short too.  A kill leaves the cache as it is, and what was written is
+ * promised as well.  With faults instead of cuts the call returns an error and the process goes on
+ * to its end.
  *
  * Prints what it did; exits 1 at the first violation, with the line that repeats it:
  *     power_cuts [MODE]
@@ -22,6 +23,7 @@
 typedef int workload_fn(struct model *model);
 
 enum { TRY = 0 }; /* a readable name for a status of 0 */
+enum { OPENING_STRIDE = 7 };
 
 /* ---- Workloads: return the first status that is not STRAND_OK ---- */
 
@@ -103,6 +105,8 @@ create_delete_create(struct model *model)
         for (int i = 0; i < 4 + round && status == TRY; i++)
             status = model_append(model, i % 2, 2, STRAND_DURABLE);
         if (status == TRY)
+            status = model_trim(model, 0, 1 + round);
+        if (status == TRY)
             status = model_delete(model, 0);
         if (status == TRY)
             status = model_append(model, 1, 1, STRAND_WRITTEN);
@@ -154,6 +158,114 @@ reopen_often(struct model *model)
     return status;
 }
 
+/* Records that are not durable yet, in two segments, when a round, an epoch and a cut come. */
+static int
+several_unsynced_segments(struct model *model)
+{
+    int status = model_open(model);
+
+    if (status == TRY)
+        status = model_create(model, 0);
+    for (int round = 0; round < 2 && status == TRY; round++) {
+        for (int i = 0; i < 5 && status == TRY; i++)
+            status = model_append(model, 0, 3, STRAND_WRITTEN);
+        if (status == TRY)
+            status = round == 0 ? model_append(model, 0, 3, STRAND_DURABLE)
+                                : model_truncate(model, 0, 24);
+        for (int i = 0; i < 3 && status == TRY; i++)
+            status = model_append(model, 0, 3, STRAND_WRITTEN);
+        if (status == TRY)
+            status = model_begin_epoch(model, 0, 4 + round);
+    }
+    return status == TRY ? model_close(model) : status;
+}
+
+/* A reader holds what is cut off: the rest goes into a new file. */
+static int
+truncate_under_readers(struct model *model)
+{
+    static const int64_t targets[] = {19, 10, 6, 2};
+    int status = model_open(model);
+
+    model->pins_cuts = true;
+    if (status == TRY)
+        status = model_create(model, 0);
+    for (int i = 0; i < 7 && status == TRY; i++)
+        status = model_append(model, 0, 3, i % 2 == 0 ? STRAND_WRITTEN : STRAND_DURABLE);
+    for (size_t t = 0; t < sizeof targets / sizeof *targets && status == TRY; t++) {
+        status = model_truncate(model, 0, targets[t]);
+        if (status == TRY)
+            status = model_append(model, 0, 3, STRAND_DURABLE);
+    }
+    return status == TRY ? model_close(model) : status;
+}
+
+/* Epochs and gaps as a leader sends them, inside segments and between them, and cuts into both. */
+static int
+follow_a_leader(struct model *model)
+{
+    static const struct {
+        int64_t truncate_to; /* first; -1: not */
+        int gap;
+        int32_t epoch;
+        int durability;
+    } steps[] = {
+        {-1, 0, 3, STRAND_WRITTEN},  {-1, 2, 3, STRAND_WRITTEN}, {-1, 5, 3, STRAND_WRITTEN},
+        {-1, 0, 5, STRAND_WRITTEN},  {-1, 4, 5, STRAND_WRITTEN}, {-1, 0, 6, STRAND_DURABLE},
+        {-1, 7, 8, STRAND_DURABLE},  {26, 0, 8, STRAND_WRITTEN}, {-1, 3, 9, STRAND_WRITTEN},
+        {13, 0, 9, STRAND_DURABLE},  {-1, 3, 9, STRAND_DURABLE}, {4, 6, 11, STRAND_DURABLE},
+        {-1, 0, 11, STRAND_WRITTEN}, {5, 0, 12, STRAND_DURABLE},
+    };
+    int status = model_open(model);
+
+    if (status == TRY)
+        status = model_create_replicated(model, 0);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps && status == TRY; i++) {
+        if (steps[i].truncate_to >= 0)
+            status = model_truncate(model, 0, steps[i].truncate_to);
+        if (status == TRY)
+            status = model_follow(model, 0, steps[i].gap, 2, steps[i].epoch, steps[i].durability);
+    }
+    if (status == TRY)
+        status = model_trim(model, 0, 3);
+    return status == TRY ? model_close(model) : status;
+}
+
+/* A broker has had the directory, twice: of what we knew of it nothing is true any more. */
+static int
+after_a_broker(struct model *model)
+{
+    int status = model_open(model);
+
+    if (status == TRY)
+        status = model_create(model, 0);
+    for (int round = 0; round < 2 && status == TRY; round++) {
+        for (int i = 0; i < 6 && status == TRY; i++)
+            status = model_append(model, 0, 3, STRAND_DURABLE);
+        if (status == TRY && round == 0)
+            status = model_trim(model, 0, 2);
+        if (status == TRY)
+            status = model_close(model);
+        if (status == TRY)
+            status = model_let_broker_cut(model, 0);
+        if (status == TRY)
+            status = model_open(model);
+        if (status == TRY)
+            status = model_create(model, 0);
+        if (status == TRY)
+            status = model_append(model, 0, 3, STRAND_DURABLE);
+        if (status == TRY)
+            status = model_truncate(model, 0, 4);
+    }
+    if (status == TRY)
+        status = model_delete(model, 0);
+    if (status == TRY)
+        status = model_create(model, 0);
+    if (status == TRY)
+        status = model_append(model, 0, 1, STRAND_DURABLE);
+    return status == TRY ? model_close(model) : status;
+}
+
 static const struct {
     const char *name;
     workload_fn *run;
@@ -165,15 +277,19 @@ static const struct {
     {"create_delete_create", create_delete_create},
     {"reset_and_epochs", reset_and_epochs},
     {"reopen_often", reopen_often},
+    {"several_unsynced_segments", several_unsynced_segments},
+    {"truncate_under_readers", truncate_under_readers},
+    {"follow_a_leader", follow_a_leader},
+    {"after_a_broker", after_a_broker},
 };
 
 enum { WORKLOAD_COUNT = sizeof WORKLOADS / sizeof *WORKLOADS };
 
 /* ---- Cutting ---- */
 
-enum mode { MODE_CUT, MODE_EIO, MODE_ENOSPC, MODE_STICKY, MODE_COUNT };
+enum mode { MODE_CUT, MODE_KILL, MODE_EIO, MODE_ENOSPC, MODE_STICKY, MODE_COUNT };
 
-static const char *const MODE_NAMES[MODE_COUNT] = {"cut", "eio", "enospc", "sticky"};
+static const char *const MODE_NAMES[MODE_COUNT] = {"cut", "kill", "eio", "enospc", "sticky"};
 
 struct attempt {
     size_t workload;
@@ -183,14 +299,13 @@ struct attempt {
 };
 
 static uint64_t recoveries;
+static char cut_call[160]; /* the call that was cut short, for the complaint */
 
 static int
 complain(const struct attempt *attempt, const struct model *model, const char *when)
 {
-    const char *trace = strand_sim_disk_trace(model->disk, attempt->call);
-
     (void)printf("VIOLATION %s: %s\n  at: %s\n  again: power_cuts %s %s %" PRIu64 " %d\n", when,
-                 model->violation, trace != NULL ? trace : "?", WORKLOADS[attempt->workload].name,
+                 model->violation, cut_call, WORKLOADS[attempt->workload].name,
                  MODE_NAMES[attempt->mode], attempt->call, attempt->loss);
     return 1;
 }
@@ -198,25 +313,49 @@ complain(const struct attempt *attempt, const struct model *model, const char *w
 static void
 plan(struct strand_sim_disk *disk, enum mode mode, uint64_t call)
 {
-    if (mode == MODE_CUT)
+    if (mode == MODE_CUT || mode == MODE_KILL)
         strand_sim_disk_plan_cut(disk, call);
     else
         strand_sim_disk_plan_fault(disk, call, mode == MODE_ENOSPC ? ENOSPC : EIO,
                                    mode == MODE_STICKY);
 }
 
-/* Open with a cut in the middle of it, as often as it takes until it gets through. */
 static void
-cut_openings(struct model *model, const struct attempt *attempt)
+note_cut_call(const struct strand_sim_disk *disk, uint64_t call)
 {
-    for (uint64_t call = 3 + attempt->call % 5; call < 60; call += 9) {
-        strand_sim_disk_plan_cut(model->disk, call);
-        (void)model_open(model);
-        model_abandon(model);
-        strand_sim_disk_cut(model->disk, (enum strand_sim_loss)(call % STRAND_SIM_LOSS_COUNT),
-                            call);
-        recoveries++;
+    const char *trace = strand_sim_disk_trace(disk, call);
+
+    (void)snprintf(cut_call, sizeof cut_call, "%s", trace != NULL ? trace : "?");
+}
+
+/* The handles are given up, and the machine, or just the process, is gone. */
+static void
+crash(struct model *model, enum mode mode, enum strand_sim_loss loss, uint64_t seed)
+{
+    model_abandon(model);
+    if (mode == MODE_KILL) {
+        strand_sim_disk_plan_clear(model->disk);
+        strand_sim_disk_kill(model->disk);
+    } else {
+        strand_sim_disk_cut(model->disk, loss, seed);
     }
+}
+
+/* Open with a crash in the middle of it, further and further on, until it gets through. */
+static void
+crash_openings(struct model *model, const struct attempt *attempt)
+{
+    uint64_t at = 1 + attempt->call % OPENING_STRIDE;
+    int status;
+
+    do {
+        strand_sim_disk_plan_cut(model->disk, strand_sim_disk_calls(model->disk) + at);
+        status = model_open(model);
+        strand_sim_disk_plan_cut(model->disk, strand_sim_disk_calls(model->disk) + 1);
+        crash(model, attempt->mode, (enum strand_sim_loss)(at % STRAND_SIM_LOSS_COUNT), at);
+        recoveries++;
+        at += OPENING_STRIDE;
+    } while (status != STRAND_OK);
 }
 
 /* After a crash: what was promised is there; what is appended now survives the next. */
@@ -224,7 +363,7 @@ static int
 check_aftermath(struct model *model, const struct attempt *attempt)
 {
     if (attempt->call % 3 == 0)
-        cut_openings(model, attempt);
+        crash_openings(model, attempt);
     if (!model_check(model))
         return complain(attempt, model, "after the crash");
     recoveries++;
@@ -265,11 +404,15 @@ run_attempt(const struct attempt *attempt, bool *out_finished)
     plan(disk, attempt->mode, attempt->call);
     int status = WORKLOADS[attempt->workload].run(&model);
     *out_finished = strand_sim_disk_calls(disk) < attempt->call;
-    (void)status;
-    if (attempt->mode != MODE_CUT)
+    note_cut_call(disk, attempt->call);
+    if (*out_finished && status != STRAND_OK)
+        (void)snprintf(model.violation, sizeof model.violation, "nothing was in the way: %s",
+                       strand_error_message());
+    if (attempt->mode == MODE_KILL)
+        model_note_kill(&model);
+    else if (attempt->mode != MODE_CUT)
         strand_sim_disk_plan_clear(disk);
-    model_abandon(&model);
-    strand_sim_disk_cut(disk, (enum strand_sim_loss)attempt->loss, attempt->call);
+    crash(&model, attempt->mode, (enum strand_sim_loss)attempt->loss, attempt->call);
     int result = check_aftermath(&model, attempt);
     if (result != 0)
         model_abandon(&model);
@@ -285,7 +428,7 @@ run_all_calls(size_t workload, enum mode mode)
 
     while (!is_finished) {
         call++;
-        for (int loss = 0; loss < STRAND_SIM_LOSS_COUNT; loss++) {
+        for (int loss = 0; loss < (mode == MODE_KILL ? 1 : STRAND_SIM_LOSS_COUNT); loss++) {
             struct attempt attempt = {workload, mode, call, loss};
             int result = run_attempt(&attempt, &is_finished);
 
@@ -293,7 +436,7 @@ run_all_calls(size_t workload, enum mode mode)
                 return result;
         }
     }
-    (void)printf("%-24s %-7s %5" PRIu64 " calls\n", WORKLOADS[workload].name, MODE_NAMES[mode],
+    (void)printf("%-26s %-7s %5" PRIu64 " calls\n", WORKLOADS[workload].name, MODE_NAMES[mode],
                  call - 1);
     return 0;
 }

@@ -1,4 +1,5 @@
-#include "support/crash_model.h"
+/* tests/support/crash_model.c -- The operations: noted, tried, settled. */
+#include "support/crash_model_internal.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -6,7 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const TOPICS[MODEL_LOGS] = {"orders", "other"};
+#include "base/buffer_pool.h"
+#include "storage/batch.h"
+
+const char *const MODEL_TOPICS[MODEL_LOGS] = {"orders", "other"};
+
+static void
+forget(struct model_log *expected)
+{
+    memset(expected, 0, sizeof *expected);
+    expected->maybe_start = -1;
+    expected->maybe_end = -1;
+    expected->maybe_reset = -1;
+    expected->maybe_epoch = -1;
+}
 
 void
 model_init(struct model *model, struct strand_sim_disk *disk, int32_t segment_bytes)
@@ -15,15 +29,12 @@ model_init(struct model *model, struct strand_sim_disk *disk, int32_t segment_by
     model->disk = disk;
     model->segment_bytes = segment_bytes;
     model->next_value = 1;
-    for (int i = 0; i < MODEL_LOGS; i++) {
-        model->expected[i].maybe_start = -1;
-        model->expected[i].maybe_end = -1;
-        model->expected[i].maybe_reset = -1;
-    }
+    for (int i = 0; i < MODEL_LOGS; i++)
+        forget(&model->expected[i]);
 }
 
-__attribute__((format(printf, 2, 3))) static bool
-violated(struct model *model, const char *format, ...)
+bool
+model_violated(struct model *model, const char *format, ...)
 {
     va_list args;
 
@@ -48,8 +59,8 @@ model_open(struct model *model)
     return strand_engine_open("/data", &options, &model->engine);
 }
 
-static int
-open_log(struct model *model, int log, uint32_t flags)
+int
+model_open_log(struct model *model, int log, uint32_t flags)
 {
     struct strand_log_options options = {
         .struct_size = sizeof options,
@@ -58,22 +69,22 @@ open_log(struct model *model, int log, uint32_t flags)
         .codec = model->codec,
     };
 
-    return strand_log_open(model->engine, TOPICS[log], 0, &options, &model->logs[log]);
+    return strand_log_open(model->engine, MODEL_TOPICS[log], 0, &options, &model->logs[log]);
 }
 
-int
-model_create(struct model *model, int log)
+static int
+create(struct model *model, int log, bool is_replicated)
 {
     struct model_log *expected = &model->expected[log];
 
     if (model->logs[log] != NULL)
         return STRAND_OK;
     if (!expected->exists) {
-        memset(expected, 0, sizeof *expected);
-        expected->maybe_start = expected->maybe_end = expected->maybe_reset = -1;
+        forget(expected);
         expected->is_open_question = true;
+        expected->is_replicated = is_replicated;
     }
-    int status = open_log(model, log, 0);
+    int status = model_open_log(model, log, is_replicated ? STRAND_LOG_REPLICATED : 0);
     if (status != STRAND_OK)
         return status;
     expected->exists = true;
@@ -81,33 +92,95 @@ model_create(struct model *model, int log)
     return status;
 }
 
-static void
-make_value(uint32_t id, char value[MODEL_VALUE_SIZE])
+int
+model_create(struct model *model, int log)
+{
+    return create(model, log, false);
+}
+
+int
+model_create_replicated(struct model *model, int log)
+{
+    return create(model, log, true);
+}
+
+enum { MODEL_BATCH_MAX = 16 };
+
+void
+model_make_value(uint32_t id, char value[MODEL_VALUE_SIZE])
 {
     memset(value, '.', MODEL_VALUE_SIZE);
     (void)snprintf(value, MODEL_VALUE_SIZE, "value %010" PRIu32, id);
 }
 
-int
-model_append(struct model *model, int log, int count, int durability)
+/* COUNT records at the end of what may be there, values new.  VALUES takes what they point to. */
+static void
+make_records(struct model *model, int log, int count, int32_t epoch,
+             struct strand_record records[MODEL_BATCH_MAX],
+             char values[MODEL_BATCH_MAX][MODEL_VALUE_SIZE])
 {
     struct model_log *expected = &model->expected[log];
-    struct strand_append_options options = {.struct_size = sizeof options,
-                                            .durability = durability};
-    struct strand_record records[16] = {0};
-    char values[16][MODEL_VALUE_SIZE];
 
     for (int i = 0; i < count; i++) {
-        make_value(model->next_value, values[i]);
-        expected->values[expected->end + i] = model->next_value++;
-        records[i].value = strand_bytes(values[i], MODEL_VALUE_SIZE);
-        records[i].timestamp_ms = 1000;
+        model_make_value(model->next_value, values[i]);
+        expected->epochs[expected->end] = epoch;
+        expected->values[expected->end++] = model->next_value++;
+        records[i] = (struct strand_record){.value = strand_bytes(values[i], MODEL_VALUE_SIZE),
+                                            .timestamp_ms = 1000};
     }
-    expected->end += count;
-    int status = strand_log_append(model->logs[log], records, (size_t)count, &options, NULL);
+}
+
+static int
+settle_append(struct model_log *expected, int status, int durability)
+{
+    if (status == STRAND_OK)
+        expected->written_end = expected->end;
     if (status == STRAND_OK && durability == STRAND_DURABLE)
         expected->durable_end = expected->end;
     return status;
+}
+
+int
+model_append(struct model *model, int log, int count, int durability)
+{
+    struct strand_append_options options = {.struct_size = sizeof options,
+                                            .durability = durability};
+    struct strand_record records[MODEL_BATCH_MAX];
+    char values[MODEL_BATCH_MAX][MODEL_VALUE_SIZE];
+
+    make_records(model, log, count, model->expected[log].epoch, records, values);
+    return settle_append(
+        &model->expected[log],
+        strand_log_append(model->logs[log], records, (size_t)count, &options, NULL), durability);
+}
+
+int
+model_follow(struct model *model, int log, int gap, int count, int32_t epoch, int durability)
+{
+    struct model_log *expected = &model->expected[log];
+    struct strand_append_options options = {
+        .struct_size = sizeof options, .durability = durability, .is_follower = 1};
+    struct strand_batch_encoding encoding = {.now_ms = 1000};
+    struct strand_record records[MODEL_BATCH_MAX];
+    char values[MODEL_BATCH_MAX][MODEL_VALUE_SIZE];
+    struct strand_batch_header header;
+    struct strand_buffer batch = {0};
+
+    for (int i = 0; i < gap; i++)
+        expected->values[expected->end++] = 0;
+    int64_t base_offset = expected->end;
+    make_records(model, log, count, epoch, records, values);
+    strand_batch_header_init(&header, records, (size_t)count, STRAND_CODEC_NONE, STRAND_CREATE_TIME,
+                             1000);
+    header.base_offset = base_offset;
+    header.leader_epoch = epoch;
+    int status =
+        strand_batch_encode(&header, records, (size_t)count, &encoding, NULL, NULL, &batch);
+    if (status == STRAND_OK)
+        status =
+            strand_log_append_batches(model->logs[log], batch.data, batch.size, &options, NULL);
+    free(batch.data);
+    return settle_append(expected, status, durability);
 }
 
 int
@@ -120,21 +193,57 @@ model_sync(struct model *model)
     return status;
 }
 
+/* The lowest offset that a truncation to OFFSET may leave as the log end: the batch that holds it
+ * goes, and a gap in front of that. */
+static int64_t
+lowest_end(const struct model_log *expected, int64_t offset)
+{
+    while (offset > expected->start && expected->values[offset - 1] == 0)
+        offset--;
+    offset -= MODEL_BATCH_MAX;
+    while (offset > expected->start && expected->values[offset - 1] == 0)
+        offset--;
+    return offset > expected->start ? offset : expected->start;
+}
+
+/* Truncate while a reader holds the bytes around OFFSET, which must stay as they are. */
+static int
+truncate_pinned(struct model *model, int log, int64_t offset, int64_t *out_log_end)
+{
+    struct strand_fetch_options options = {.struct_size = sizeof options,
+                                           .isolation = STRAND_READ_WRITTEN};
+    struct strand_fetch fetch = {0};
+    int64_t from = offset > model->expected[log].start ? offset - 1 : offset;
+
+    int status = strand_log_fetch(model->logs[log], from, &options, &fetch);
+    if (status != STRAND_OK)
+        return status;
+    uint8_t *copy = malloc(fetch.size + 1);
+    if (copy == NULL)
+        abort();
+    memcpy(copy, fetch.data, fetch.size);
+    status = strand_log_truncate(model->logs[log], offset, out_log_end);
+    if (memcmp(copy, fetch.data, fetch.size) != 0)
+        (void)model_violated(model, "%s: bytes that a reader held have changed", MODEL_TOPICS[log]);
+    free(copy);
+    strand_fetch_release(&fetch);
+    return status;
+}
+
 int
 model_truncate(struct model *model, int log, int64_t offset)
 {
     struct model_log *expected = &model->expected[log];
     int64_t log_end = 0;
 
-    /* Batches are up to 16 records long: the cut may go back to the start of one. */
-    expected->maybe_end = offset > 16 ? offset - 16 : 0;
-    if (expected->maybe_end < expected->start)
-        expected->maybe_end = expected->start;
-    int status = strand_log_truncate(model->logs[log], offset, &log_end);
+    expected->maybe_end = lowest_end(expected, offset);
+    int status = model->pins_cuts ? truncate_pinned(model, log, offset, &log_end)
+                                  : strand_log_truncate(model->logs[log], offset, &log_end);
     if (status != STRAND_OK)
         return status;
     expected->maybe_end = -1;
     expected->end = log_end;
+    expected->written_end = log_end;
     if (expected->durable_end > log_end)
         expected->durable_end = log_end;
     return status;
@@ -146,7 +255,10 @@ model_trim(struct model *model, int log, int64_t offset)
     struct model_log *expected = &model->expected[log];
 
     expected->maybe_start = offset;
-    int status = strand_log_trim(model->logs[log], offset);
+    int status = expected->is_replicated ? strand_log_set_high_watermark(model->logs[log], offset)
+                                         : STRAND_OK;
+    if (status == STRAND_OK)
+        status = strand_log_trim(model->logs[log], offset);
     if (status == STRAND_OK) {
         expected->start = offset;
         expected->maybe_start = -1;
@@ -162,7 +274,8 @@ model_reset(struct model *model, int log, int64_t offset)
     expected->maybe_reset = offset;
     int status = strand_log_reset(model->logs[log], offset);
     if (status == STRAND_OK) {
-        expected->start = expected->end = expected->durable_end = offset;
+        expected->start = expected->end = offset;
+        expected->durable_end = expected->written_end = offset;
         expected->maybe_reset = -1;
     }
     return status;
@@ -171,10 +284,15 @@ model_reset(struct model *model, int log, int64_t offset)
 int
 model_begin_epoch(struct model *model, int log, int32_t epoch)
 {
-    int status = strand_log_begin_epoch(model->logs[log], epoch);
+    struct model_log *expected = &model->expected[log];
 
-    if (status == STRAND_OK) /* it makes everything before it durable */
-        model->expected[log].durable_end = model->expected[log].end;
+    expected->maybe_epoch = epoch;
+    int status = strand_log_begin_epoch(model->logs[log], epoch);
+    if (status != STRAND_OK)
+        return status;
+    expected->epoch = epoch;
+    expected->maybe_epoch = -1;
+    expected->durable_end = expected->end; /* it makes everything before it durable */
     return status;
 }
 
@@ -186,7 +304,7 @@ model_delete(struct model *model, int log)
     model->logs[log] = NULL;
     model->expected[log].is_open_question = true;
     if (status == STRAND_OK)
-        status = strand_engine_delete_log(model->engine, TOPICS[log], 0);
+        status = strand_engine_delete_log(model->engine, MODEL_TOPICS[log], 0);
     if (status == STRAND_OK) {
         model->expected[log].exists = false;
         model->expected[log].is_open_question = false;
@@ -220,133 +338,9 @@ model_abandon(struct model *model)
     model->engine = NULL;
 }
 
-/* ---- Checking ---- */
-
-static bool
-check_start(struct model *model, int log, const struct strand_positions *found)
+void
+model_note_kill(struct model *model)
 {
-    struct model_log *expected = &model->expected[log];
-
-    if (found->log_start == expected->start ||
-        (expected->maybe_start >= 0 && found->log_start == expected->maybe_start) ||
-        (expected->maybe_reset >= 0 && found->log_start == expected->maybe_reset))
-        return true;
-    /* A truncation that takes the batch across the log start leaves an empty log there. */
-    return violated(model, "%s: log start %" PRId64 ", promised %" PRId64, TOPICS[log],
-                    found->log_start, expected->start);
-}
-
-static bool
-check_end(struct model *model, int log, const struct strand_positions *found)
-{
-    struct model_log *expected = &model->expected[log];
-    int64_t least = expected->durable_end;
-
-    if (expected->maybe_reset >= 0 && found->log_start == expected->maybe_reset &&
-        found->log_end == expected->maybe_reset)
-        return true;
-    if (expected->maybe_end >= 0 && expected->maybe_end < least)
-        least = expected->maybe_end;
-    if (found->log_end < least)
-        return violated(model,
-                        "%s: log end %" PRId64 ": acknowledged records up to %" PRId64 " are gone",
-                        TOPICS[log], found->log_end, least);
-    if (found->log_end > expected->end)
-        return violated(model, "%s: log end %" PRId64 ": nothing was appended above %" PRId64,
-                        TOPICS[log], found->log_end, expected->end);
-    if (found->durable_end != found->log_end || found->high_watermark != found->log_end)
-        return violated(model,
-                        "%s: durable end %" PRId64 ", high watermark %" PRId64
-                        " after recovery, log end %" PRId64,
-                        TOPICS[log], found->durable_end, found->high_watermark, found->log_end);
-    return true;
-}
-
-static bool
-check_record(struct model *model, int log, const struct strand_record *record, int64_t offset)
-{
-    char value[MODEL_VALUE_SIZE];
-
-    if (record->offset != offset)
-        return violated(model, "%s: offset %" PRId64 " where %" PRId64 " should be", TOPICS[log],
-                        record->offset, offset);
-    make_value(model->expected[log].values[offset], value);
-    if (record->value.size != sizeof value || memcmp(record->value.data, value, sizeof value) != 0)
-        return violated(model, "%s: offset %" PRId64 " holds \"%.16s\", appended was \"%.16s\"",
-                        TOPICS[log], offset, (const char *)record->value.data, value);
-    return true;
-}
-
-static bool
-check_records(struct model *model, int log, const struct strand_positions *found)
-{
-    struct strand_cursor_options options = {.struct_size = sizeof options};
-    struct strand_cursor *cursor = NULL;
-    struct strand_record record;
-    int64_t offset = found->log_start;
-    bool is_right = true;
-
-    int status = strand_cursor_open(model->logs[log], offset, &options, &cursor);
-    while (is_right && status == STRAND_OK &&
-           (status = strand_cursor_next(cursor, &record)) == STRAND_OK)
-        is_right = check_record(model, log, &record, offset++);
-    strand_cursor_close(cursor);
-    if (!is_right)
-        return false;
-    if (status != STRAND_END)
-        return violated(model, "%s: reading at %" PRId64 ": %s", TOPICS[log], offset,
-                        strand_error_message());
-    if (offset != found->log_end)
-        return violated(model, "%s: records end at %" PRId64 ", log end %" PRId64, TOPICS[log],
-                        offset, found->log_end);
-    return true;
-}
-
-static void
-settle(struct model_log *expected, const struct strand_positions *found)
-{
-    expected->exists = true;
-    expected->is_open_question = false;
-    expected->start = found->log_start;
-    expected->end = expected->durable_end = found->log_end;
-    expected->maybe_start = expected->maybe_end = expected->maybe_reset = -1;
-}
-
-static bool
-check_log(struct model *model, int log)
-{
-    struct model_log *expected = &model->expected[log];
-    struct strand_positions found;
-
-    int status = open_log(model, log, STRAND_LOG_MUST_EXIST);
-    if (status == STRAND_ERR_NOT_FOUND) {
-        if (expected->exists && !expected->is_open_question)
-            return violated(model, "%s is gone", TOPICS[log]);
-        expected->exists = expected->is_open_question = false;
-        return true;
-    }
-    if (status != STRAND_OK)
-        return violated(model, "%s does not open: %s", TOPICS[log], strand_error_message());
-    if (!expected->exists && !expected->is_open_question)
-        return violated(model, "%s is there, though it was deleted or never made", TOPICS[log]);
-    if (strand_log_positions(model->logs[log], &found) != STRAND_OK)
-        return violated(model, "%s: %s", TOPICS[log], strand_error_message());
-    if (!check_start(model, log, &found) || !check_end(model, log, &found) ||
-        !check_records(model, log, &found))
-        return false;
-    settle(expected, &found);
-    return true;
-}
-
-bool
-model_check(struct model *model)
-{
-    if (model_open(model) != STRAND_OK)
-        return violated(model, "the directory does not open: %s", strand_error_message());
-    if (strand_engine_health(model->engine) != STRAND_OK)
-        return violated(model, "not healthy: %s", strand_error_message());
     for (int i = 0; i < MODEL_LOGS; i++)
-        if (!check_log(model, i))
-            return false;
-    return true;
+        model->expected[i].durable_end = model->expected[i].written_end;
 }

@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "storage/topic_name.h"
+#include "base/crc32c.h"
+#include "base/file.h"
+#include "storage/batch.h"
 #include "support/log_image.h"
+#include "support/scratch.h"
 
 enum { TEXT_SIZE = 16384, WORDS_MAX = 64, FAILURES_MAX = 32 };
 
@@ -14,14 +17,11 @@ struct engine_fixture fixture;
 
 /* ---- Life ---- */
 
-void
-fixture_create(void)
+static void
+set_up(const struct strand_fs *fs, const char *directory)
 {
-    struct strand_sim_disk_options options = {.seed = 7, .file_size_max = FIXTURE_FILE_SIZE_MAX};
-
-    require_ok(strand_sim_disk_create(&options, &fixture.disk));
-    strand_sim_disk_set_clock(fixture.disk, FIXTURE_NOW_MS * 1000000);
-    fixture.fs = strand_sim_disk_fs(fixture.disk);
+    fixture.fs = fs;
+    fixture.directory = directory;
     fixture.engine_options = (struct strand_engine_options){
         .struct_size = sizeof fixture.engine_options,
         .flags = STRAND_ENGINE_NO_THREADS,
@@ -35,6 +35,22 @@ fixture_create(void)
 }
 
 void
+fixture_create(void)
+{
+    struct strand_sim_disk_options options = {.seed = 7, .file_size_max = FIXTURE_FILE_SIZE_MAX};
+
+    require_ok(strand_sim_disk_create(&options, &fixture.disk));
+    strand_sim_disk_set_clock(fixture.disk, FIXTURE_NOW_MS * 1000000);
+    set_up(strand_sim_disk_fs(fixture.disk), FIXTURE_DATA);
+}
+
+void
+fixture_create_posix(void)
+{
+    set_up(strand_fs_posix(), scratch_create());
+}
+
+void
 fixture_start(void)
 {
     fixture_create();
@@ -44,7 +60,7 @@ fixture_start(void)
 void
 fixture_open_engine(void)
 {
-    require_ok(strand_engine_open(FIXTURE_DATA, &fixture.engine_options, &fixture.engine));
+    require_ok(strand_engine_open(fixture.directory, &fixture.engine_options, &fixture.engine));
 }
 
 void
@@ -85,10 +101,28 @@ give_up(void)
     fixture.engine = NULL;
 }
 
+static void
+remove_directory(void)
+{
+    struct strand_names names = {0};
+    char path[SCRATCH_PATH_SIZE];
+
+    require_ok(strand_path_list(fixture.fs, fixture.directory, &names));
+    for (size_t i = 0; i < names.count; i++) {
+        scratch_path(path, names.names[i]);
+        if (fixture.fs->kind(NULL, path) == STRAND_FS_DIRECTORY)
+            require_ok(strand_path_remove_tree(fixture.fs, path));
+    }
+    strand_names_free(&names);
+    scratch_remove();
+}
+
 void
 fixture_destroy(void)
 {
     give_up();
+    if (fixture.disk == NULL)
+        remove_directory();
     strand_sim_disk_destroy(fixture.disk);
 }
 
@@ -151,6 +185,14 @@ fixture_batches(const char *text, size_t *out_size)
     cr_assert_not_null(data);
     *out_size = (size_t)size;
     return data;
+}
+
+void
+fixture_fix_crc(uint8_t *batch)
+{
+    strand_put_be32(batch + STRAND_BATCH_CRC,
+                    strand_crc32c(0, batch + STRAND_BATCH_CRC_START,
+                                  (size_t)strand_batch_size(batch) - STRAND_BATCH_CRC_START));
 }
 
 static int

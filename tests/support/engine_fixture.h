@@ -2,7 +2,8 @@
  * for using both.
  *
  * The engine has no threads: nothing happens that a test did not ask for.  The data directory is
- * /data, the log orders-0.  Options are set between create and open.
+ * /data, the log orders-0.  Options are set between create and open.  With fixture_create_posix()
+ * the data directory is a real one; what looks at the disk is then not to be used.
  */
 #ifndef STRAND_TESTS_ENGINE_FIXTURE_H
 #define STRAND_TESTS_ENGINE_FIXTURE_H
@@ -25,7 +26,8 @@ enum { FIXTURE_FILE_SIZE_MAX = 256 << 10, FIXTURE_SEGMENT_BYTES = 64 << 10 };
 #define FIXTURE_NOW_MS INT64_C(1700000000000)
 
 struct engine_fixture {
-    struct strand_sim_disk *disk;
+    struct strand_sim_disk *disk; /* NULL: a real file system */
+    const char *directory;
     const struct strand_fs *fs;
     struct strand_engine *engine; /* NULL: not open, as the next */
     struct strand_log *log;
@@ -57,9 +59,10 @@ extern struct engine_fixture fixture;
 
 /* ---- Life ---- */
 
-void fixture_create(void);  /* a disk, and options for an engine and a log that are not open yet */
-void fixture_start(void);   /* create and open */
-void fixture_destroy(void); /* whatever is open is closed */
+void fixture_create(void); /* a disk, and options for an engine and a log that are not open yet */
+void fixture_create_posix(void); /* likewise, in a directory of the test's own */
+void fixture_start(void);        /* create and open */
+void fixture_destroy(void);      /* whatever is open is closed */
 
 void fixture_open(void);
 void fixture_open_engine(void);
@@ -83,6 +86,9 @@ struct strand_appended fixture_append(const char *values);
 
 /* The batches that TEXT describes, as in support/log_image.h without base and colon.  Static. */
 const uint8_t *fixture_batches(const char *text, size_t *out_size);
+
+/* Compute the CRC of BATCH anew, which a test has changed. */
+void fixture_fix_crc(uint8_t *batch);
 
 /* Append them, durable, as a follower or as a leader. */
 int fixture_follow(const char *text);

@@ -439,7 +439,6 @@ Test(batch, produced_batch_against_the_rules_is_refused)
         {GOLDEN_CLIENT, STRAND_BATCH_LAST_OFFSET_DELTA, 1, STRAND_ERR_BATCH, "does not match"},
         {GOLDEN_CLIENT, STRAND_BATCH_PRODUCER_ID, 0, STRAND_ERR_BATCH, "base sequence -1"},
         {GOLDEN_CLIENT, STRAND_BATCH_ATTRIBUTES, 5, STRAND_ERR_CODEC, "codec 5 is unknown"},
-        {GOLDEN_CLIENT, STRAND_BATCH_ATTRIBUTES, 1, STRAND_ERR_CODEC, "codec gzip"},
         {GOLDEN_CLIENT, STRAND_BATCH_ATTRIBUTES, 3, STRAND_ERR_BATCH, "lz4 frame"},
     };
     int64_t max_timestamp = 12345;

@@ -1,6 +1,5 @@
-/* tests/unit/test_frontier.c -- A slot found after a crash is one that was written, and not older
- * than the last that was synced. */
-#include <errno.h>
+/* tests/unit/test_frontier.c -- Slots are found by id, stand at 64 bytes each, and never fall back
+ * to an older generation.  test_frontier_crash.c makes calls fail and the power go. */
 #include <stdint.h>
 #include <string.h>
 
@@ -9,7 +8,6 @@
 #include "base/bytes.h"
 #include "base/crc32c.h"
 #include "base/file.h"
-#include "base/thread.h"
 #include "recovery/frontier.h"
 #include "simulation/sim_disk.h"
 

@@ -1,5 +1,5 @@
-/* tests/unit/test_frontier.c -- A slot found after a crash is one that was written, and not older
- * than the last that was synced. */
+/* tests/unit/test_frontier_crash.c -- A slot found after a crash is one that was written, and not
+ * older than the last that was synced. */
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -7,7 +7,6 @@
 #include <criterion/criterion.h>
 
 #include "base/bytes.h"
-#include "base/crc32c.h"
 #include "base/file.h"
 #include "base/thread.h"
 #include "recovery/frontier.h"

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/crc32c.h"
 #include "storage/batch.h"
 #include "support/engine_fixture.h"
 #include "support/log_image.h"
@@ -37,14 +36,6 @@ append(const struct batches *batches)
     return strand_log_append_batches(fixture.log, batches->data, batches->size, &DURABLE, NULL);
 }
 
-static void
-fix_crc(uint8_t *batch)
-{
-    strand_put_be32(batch + STRAND_BATCH_CRC,
-                    strand_crc32c(0, batch + STRAND_BATCH_CRC_START,
-                                  (size_t)strand_batch_size(batch) - STRAND_BATCH_CRC_START));
-}
-
 Test(log_append_batches, only_offset_and_epoch_are_stamped)
 {
     struct batches sent;
@@ -54,8 +45,7 @@ Test(log_append_batches, only_offset_and_epoch_are_stamped)
     (void)fixture_append("a");
     require_ok(strand_log_begin_epoch(fixture.log, 7));
     sent = batches_of("0+2 0+3");
-    require_ok(
-        strand_log_append_batches(fixture.log, sent.data, sent.size, &DURABLE, &appended));
+    require_ok(strand_log_append_batches(fixture.log, sent.data, sent.size, &DURABLE, &appended));
     cr_expect_eq(appended.base_offset, 1);
     cr_expect_eq(appended.end_offset, 6);
     cr_expect_eq(appended.leader_epoch, 7);
@@ -118,8 +108,7 @@ static const struct refusal {
      STRAND_ERR_BATCH},
     {"a log append time of the producer's", "0+1", STRAND_BATCH_ATTRIBUTES, 2,
      STRAND_BATCH_LOG_APPEND_TIME, FIX_CRC, STRAND_ERR_BATCH},
-    {"producer without sequence", "0+1", STRAND_BATCH_PRODUCER_ID, 8, 9, FIX_CRC,
-     STRAND_ERR_BATCH},
+    {"producer without sequence", "0+1", STRAND_BATCH_PRODUCER_ID, 8, 9, FIX_CRC, STRAND_ERR_BATCH},
     {"unknown codec", "0+1", STRAND_BATCH_ATTRIBUTES, 2, 5, FIX_CRC, STRAND_ERR_CODEC},
     {"plain records said to be lz4", "0+1", STRAND_BATCH_ATTRIBUTES, 2, STRAND_CODEC_LZ4, FIX_CRC,
      STRAND_ERR_BATCH},
@@ -146,7 +135,7 @@ change(struct batches *batches, const struct refusal *test)
     for (int i = 0; i < test->width; i++)
         batch[test->field + (size_t)i] = (uint8_t)(test->value >> (8 * (test->width - 1 - i)));
     if (test->fix == FIX_CRC)
-        fix_crc(batch);
+        fixture_fix_crc(batch);
 }
 
 Test(log_append_batches, what_a_leader_must_not_take_is_refused_unwritten)
@@ -188,13 +177,13 @@ Test(log_append_batches, largest_timestamp_is_that_of_the_records)
     fixture_open();
     batches = batches_of("0+1");
     strand_put_be64(batches.data + STRAND_BATCH_MAX_TIMESTAMP, 999999);
-    fix_crc(batches.data);
+    fixture_fix_crc(batches.data);
     require_ok(append(&batches));
     const uint8_t *stored = strand_sim_disk_content(fixture.disk, FIRST_SEGMENT, NULL);
     cr_expect_eq(strand_batch_max_timestamp(stored), 1000);
     require_ok(strand_batch_check(stored, batches.size));
-    expect_status(STRAND_END, strand_log_offset_for_timestamp(fixture.log, 1001,
-                                                              STRAND_READ_COMMITTED, &offset, NULL));
+    expect_status(STRAND_END, strand_log_offset_for_timestamp(
+                                  fixture.log, 1001, STRAND_READ_COMMITTED, &offset, NULL));
 }
 
 Test(log_append_batches, log_append_time_is_stamped_with_a_new_crc)
@@ -227,7 +216,7 @@ Test(log_append_batches, idempotent_and_transactional_batches_keep_their_produce
     strand_put_be16(batches.data + STRAND_BATCH_PRODUCER_EPOCH, 3);
     strand_put_be32(batches.data + STRAND_BATCH_BASE_SEQUENCE, 40);
     strand_put_be16(batches.data + STRAND_BATCH_ATTRIBUTES, STRAND_BATCH_TRANSACTIONAL);
-    fix_crc(batches.data);
+    fixture_fix_crc(batches.data);
     require_ok(append(&batches));
     strand_batch_decode_header(strand_sim_disk_content(fixture.disk, FIRST_SEGMENT, NULL), &header);
     cr_expect_eq(header.producer_id, 9);

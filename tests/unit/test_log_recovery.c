@@ -112,8 +112,7 @@ Test(log_recovery, read_only_decides_the_same_and_changes_nothing)
     }
 }
 
-/* ---- What is reported ---------------------------------------------------------------------------
- */
+/* ---- What is reported ---- */
 
 struct visited {
     char text[512];
@@ -203,21 +202,32 @@ Test(log_recovery, kept_batches_are_visited_once_with_their_place)
 
 Test(log_recovery, a_corrupt_log_lists_both_sides_of_the_hole)
 {
-    open_disk("0: 0+1 x1+1 2+1 g9 3+1 | 4: 4+1 | 5: x5+1");
-    slot.durable_end = slot.log_end = slot.high_watermark = 5;
+    open_disk("0: 0+1 x1+1 2+1 g9 4+1 | 5: 5+1 | 6: x6+1");
+    slot.durable_end = slot.log_end = slot.high_watermark = 6;
     request.slot = &slot;
     recover();
     cr_expect_eq(log_found.verdict, STRAND_VERDICT_CORRUPT);
-    cr_expect_eq(log_found.log_end, 5);
-    cr_assert_eq(log_found.segment_count, 3);
+    cr_expect_eq(log_found.log_end, 6);
+    cr_assert_eq(log_found.segment_count, 5, "%zu: a run between damage is one of its own",
+                 log_found.segment_count);
     cr_expect_eq(log_found.segments[0].end_offset, 1);
     cr_expect_eq(log_found.segments[0].size, 73);
     cr_expect_not(log_found.segments[0].is_readable);
-    cr_expect_eq(log_found.segments[1].end_offset, 5);
-    cr_expect(log_found.segments[1].is_readable);
-    cr_expect_eq(log_found.segments[2].end_offset, 5);
-    cr_expect_eq(log_found.segments[2].first_timestamp_ms, -1);
-    cr_expect_not(log_found.segments[2].is_readable);
+    for (int64_t run = 1; run <= 2; run++) {
+        const struct strand_recovered_segment *found = &log_found.segments[run];
+
+        cr_expect_eq(found->file_base_offset, 0);
+        cr_expect_eq(found->base_offset, 2 * run);
+        cr_expect_eq(found->end_offset, 2 * run + 1);
+        cr_expect_eq(found->start_position, run == 1 ? 2 * 73 : 3 * 73 + 9);
+        cr_expect_eq(found->size, found->start_position + 73);
+        cr_expect_eq(found->is_readable, run == 2);
+    }
+    cr_expect_eq(log_found.segments[3].end_offset, 6);
+    cr_expect(log_found.segments[3].is_readable);
+    cr_expect_eq(log_found.segments[4].end_offset, 6);
+    cr_expect_eq(log_found.segments[4].first_timestamp_ms, -1);
+    cr_expect_not(log_found.segments[4].is_readable);
     close_disk();
 
     open_disk("0: 0+1 x1+1 2+1 g9 4+1 g5");
@@ -280,8 +290,7 @@ Test(log_recovery, the_high_watermark_is_clamped)
     }
 }
 
-/* ---- Beside the segments ------------------------------------------------------------------------
- */
+/* ---- Beside the segments ---- */
 
 Test(log_recovery, kafkas_indexes_of_what_changes_go_first_and_later_snapshots)
 {
@@ -387,7 +396,7 @@ Test(log_recovery, without_room_to_save_a_suspect_log_is_quarantined)
     cr_expect_eq(log_found.corrupt_first, 1);
     cr_expect_eq(log_found.corrupt_next, 2);
     cr_expect_eq(log_found.log_end, 4);
-    cr_expect_eq(log_found.segment_count, 2);
+    cr_expect_eq(log_found.segment_count, 3);
     cr_expect_str_eq(log_image_read(disk, DIRECTORY, ".log"), "0:0+1/146 3:3+1");
     cr_expect_str_eq(log_image_names(disk, DIRECTORY, "cut"), "");
 

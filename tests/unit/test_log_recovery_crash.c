@@ -194,8 +194,7 @@ Test(log_recovery_crash, failure_of_any_call_is_an_error_or_changes_no_answer)
     }
 }
 
-/* ---- Order --------------------------------------------------------------------------------------
- */
+/* ---- Order ---- */
 
 /* The changes and syncs of the calls so far, in order: "verb name" each, separated by "; ". */
 static const char *
