@@ -24,6 +24,7 @@ struct contents {
     enum owner owner;
     bool has_format;
     bool has_kafka_clean;
+    bool has_takeover;
     char example[STRAND_FILE_NAME_SIZE_MAX]; /* of what is neither ours nor Kafka's */
 };
 
@@ -155,6 +156,8 @@ classify_name(const struct strand_fs *fs, const char *directory, const char *nam
 
     if (strcmp(name, STRAND_FORMAT_NAME) == 0) {
         contents->has_format = true;
+    } else if (strcmp(name, STRAND_TAKEOVER_NAME) == 0) {
+        contents->has_takeover = true;
     } else if (is_kafkas_file(name)) {
         contents->has_kafka_clean |= strcmp(name, STRAND_KAFKA_CLEAN_NAME) == 0;
         contents->owner = OWNER_KAFKA;
@@ -330,22 +333,35 @@ initialise(struct strand_data_directory *directory)
 {
     int status = strand_frontier_initialise(directory->fs, directory->path);
 
-    if (status == STRAND_OK)
-        status = write_format(directory->fs, directory->path);
-    return status == STRAND_OK ? sync_parent(directory->fs, directory->path) : status;
+    if (status == STRAND_OK) /* the host may have made the directory just now */
+        status = sync_parent(directory->fs, directory->path);
+    return status == STRAND_OK ? write_format(directory->fs, directory->path) : status;
 }
 
-/* The broker's marker vouches for files that we are about to change. */
+/* The broker's marker vouches for files that we are about to change.  That a broker was here has to
+ * be known until every log is recovered, also if the power goes meanwhile: one rename does both. */
 static int
-remove_kafka_clean(struct strand_data_directory *directory)
+take_over(struct strand_data_directory *directory, bool has_kafka_clean)
+{
+    const struct strand_fs *fs = directory->fs;
+    char from[STRAND_PATH_SIZE_MAX];
+    char to[STRAND_PATH_SIZE_MAX];
+
+    int status = strand_path_join(from, directory->path, STRAND_KAFKA_CLEAN_NAME);
+    if (status == STRAND_OK)
+        status = strand_path_join(to, directory->path, STRAND_TAKEOVER_NAME);
+    if (status == STRAND_OK && has_kafka_clean)
+        status = strand_path_rename(fs, from, to);
+    return status == STRAND_OK ? strand_path_sync_directory(fs, directory->path) : status;
+}
+
+int
+strand_data_directory_end_takeover(const struct strand_data_directory *directory)
 {
     char path[STRAND_PATH_SIZE_MAX];
-    int status = strand_path_join(path, directory->path, STRAND_KAFKA_CLEAN_NAME);
 
-    if (status == STRAND_OK)
-        status = strand_path_remove(directory->fs, path);
-    return status == STRAND_OK ? strand_path_sync_directory(directory->fs, directory->path)
-                               : status;
+    int status = strand_path_join(path, directory->path, STRAND_TAKEOVER_NAME);
+    return status == STRAND_OK ? strand_path_remove(directory->fs, path) : status;
 }
 
 /* Of a broker's directory the frontier is made anew: whatever slots it held are stale. */
@@ -358,7 +374,7 @@ prepare_for_writing(struct strand_data_directory *directory, const struct conten
         status = strand_frontier_initialise(directory->fs, directory->path);
     if (status == STRAND_OK && !contents->has_format)
         status = initialise(directory);
-    return status == STRAND_OK ? remove_kafka_clean(directory) : status;
+    return status == STRAND_OK ? take_over(directory, contents->has_kafka_clean) : status;
 }
 
 static int
@@ -384,6 +400,7 @@ open_contents(struct strand_data_directory *directory, uint32_t flags)
     if (status != STRAND_OK)
         return status;
     directory->was_kafkas = contents.owner == OWNER_KAFKA || contents.has_kafka_clean;
+    directory->is_taken_over = directory->was_kafkas || contents.has_takeover;
     return (flags & STRAND_ENGINE_READ_ONLY) != 0 ? look_for_writer(directory)
                                                   : prepare_for_writing(directory, &contents);
 }

@@ -6,13 +6,16 @@
  *   strandline.format   four lines of text: "strandline VERSION", "directory ID" (32 hex digits),
  *                       "features WORDS" ("-" for none; an unknown word means: do not open),
  *                       "crc32c HEX" over the three lines before.
+ *   strandline.takeover .kafka_cleanshutdown, renamed: a broker was the last writer; of the logs
+ *                       those without a frontier slot, which was emptied before, are as it left
+ *                       them.  Removed when every log serves.
  *
  * Whose it is:  a valid strandline.format: ours.  Files or partitions of a Kafka broker: Kafka's,
  * opened in place.  Nothing, or nothing but .lock and strandline.*: empty, to be initialised.
  * Anything else: refused, STRAND_ERR_FOREIGN.
  *
- * Initialising: frontier -> strandline.format last; directory synced, then its parent.  A cut
- * before the format leaves a directory that counts as empty.
+ * Initialising: frontier -> parent directory synced -> strandline.format last, directory synced.
+ * What ends before the format leaves a directory that counts as empty.
  *
  * Threading: one thread, at open and close.
  */
@@ -28,6 +31,7 @@
 #define STRAND_LOCK_NAME        ".lock"
 #define STRAND_FORMAT_NAME      "strandline.format"
 #define STRAND_KAFKA_CLEAN_NAME ".kafka_cleanshutdown"
+#define STRAND_TAKEOVER_NAME    "strandline.takeover"
 
 enum { STRAND_FORMAT_VERSION = 1 };
 
@@ -37,6 +41,7 @@ struct strand_data_directory {
     char *lock_path;            /* owned */
     struct strand_file lock;    /* not open when read-only */
     bool was_kafkas;            /* a broker was the last writer: our slots mean nothing */
+    bool is_taken_over;         /* or was, and a log without a slot is as it left it */
     bool has_writer;            /* read-only: another process holds the lock */
 };
 
@@ -45,6 +50,10 @@ struct strand_data_directory {
 STRAND_MUST_USE int strand_data_directory_open(const struct strand_fs *fs, const char *path,
                                                uint32_t flags,
                                                struct strand_data_directory *out_directory);
+
+/* Every log is recovered and has a slot.  It need not be durable. */
+STRAND_MUST_USE int
+strand_data_directory_end_takeover(const struct strand_data_directory *directory);
 
 /* Gives the lock up.  Accepts all zeros. */
 int strand_data_directory_close(struct strand_data_directory *directory);

@@ -102,6 +102,16 @@ load_entry(struct strand_engine *engine, const char *name, const struct kafka_fi
     return load_log(engine, topic, partition, files);
 }
 
+/* Nobody else knows the engine yet: its logs are looked at without their locks. */
+static bool
+is_all_healthy(const struct strand_engine *engine)
+{
+    for (size_t i = 0; i < engine->log_count; i++)
+        if (engine->logs[i]->health != STRAND_LOG_HEALTHY)
+            return false;
+    return true;
+}
+
 static int
 make_durable(struct strand_engine *engine)
 {
@@ -110,6 +120,8 @@ make_durable(struct strand_engine *engine)
     int status = strand_frontier_sync(engine->frontier);
     if (status == STRAND_OK)
         status = strand_path_sync_directory(engine->config.fs, engine->directory.path);
+    if (status == STRAND_OK && engine->directory.is_taken_over && is_all_healthy(engine))
+        status = strand_data_directory_end_takeover(&engine->directory);
     return status;
 }
 

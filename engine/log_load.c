@@ -323,7 +323,7 @@ recover(struct strand_log *log, const struct strand_kafka_offsets *kafka,
         .directory = log->directory,
         .name = log->name,
         .read_only = strand_engine_is_read_only(engine),
-        .is_foreign = engine->directory.was_kafkas || is_new, /* not ours until now */
+        .is_foreign = is_new || (engine->directory.is_taken_over && slot == NULL),
         .identity = &log->identity,
         .slot = slot,
         .recovery_point = kafka->recovery_point,

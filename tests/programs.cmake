@@ -1,8 +1,7 @@
 # Test programs, in C.  They reach internal functions, so they are linked with the static library.
 pkg_check_modules(CRITERION REQUIRED IMPORTED_TARGET criterion)
 
-# What the programs share: flags, the source tree, and support/.  A lock that is taken in one function
-# and given back in another is a test's good right.
+# What the programs share: flags, the source tree, and support/.
 add_library(strandline_test_support STATIC
     support/batch_text.c
     support/crash_model.c
@@ -17,8 +16,6 @@ target_include_directories(strandline_test_support PUBLIC
     ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
 target_compile_definitions(strandline_test_support PUBLIC
     STRAND_FIXTURES_DIR="${CMAKE_CURRENT_SOURCE_DIR}/fixtures")
-target_compile_options(strandline_test_support PUBLIC
-    $<$<C_COMPILER_ID:Clang>:-Wno-thread-safety>)
 target_link_libraries(strandline_test_support PUBLIC
     strandline_flags strandline_simulation strandline_static Threads::Threads)
 set_target_properties(strandline_test_support PROPERTIES ${strandline_properties})
@@ -75,6 +72,7 @@ strandline_unit_test(config)
 strandline_unit_test(crc32c)
 strandline_unit_test(engine)
 strandline_unit_test(engine_directory)
+strandline_unit_test(engine_durability)
 strandline_unit_test(engine_posix)
 strandline_unit_test(engine_recovery)
 strandline_unit_test(error)

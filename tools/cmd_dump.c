@@ -20,6 +20,7 @@
 #include "storage/segment_scan.h"
 #include "storage/topic_name.h"
 #include "tools/commands.h"
+#include "tools/dump_kafka_files.h"
 #include "tools/json_output.h"
 #include "tools/options.h"
 #include "tools/report.h"
@@ -232,6 +233,9 @@ dump_file(struct dump *dump)
         .argument = dump,
     };
     struct strand_scan_result result;
+
+    if (cli_kafka_file_is_known(dump->path))
+        return cli_kafka_file_dump(&dump->file, dump->path, dump->size, dump->json);
     int status = find_base_offset(dump, &request.base_offset);
 
     request.expected_offset = request.base_offset;

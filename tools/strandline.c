@@ -31,7 +31,10 @@ static const struct cli_command COMMANDS[] = {
     {CLI_DUMP, "dump", CLI_OPERAND_FILE, "FILE.log",
      "show every batch and record of a segment file",
      "Needs no data directory; behind damage it goes on with the next whole batch, and exits with "
-     "2.",
+     "2.\n"
+     "By their names it also knows what a Kafka broker keeps beside segments: *.index, "
+     "*.timeindex,\n"
+     "*.txnindex, *.snapshot, leader-epoch-checkpoint and *-offset-checkpoint.",
      cli_run_dump},
     {CLI_VERIFY, "verify", CLI_OPERAND_LOG_OPTIONAL, "[TOPIC[/PARTITION]]",
      "read everything and check it",

@@ -2,8 +2,8 @@
  *
  * One process writes a data directory at a time; any number of processes may read it with
  * STRAND_ENGINE_READ_ONLY.  Every function may be called from any thread.  A handle belongs to the
- * process that opened it: in a forked child every call but close fails with STRAND_ERR_FORKED, and
- * close only frees memory.
+ * process that opened it: in a forked child every call fails with STRAND_ERR_FORKED but close and
+ * release, which succeed and touch nothing: the memory goes with the child.
  */
 #ifndef STRANDLINE_ENGINE_H
 #define STRANDLINE_ENGINE_H

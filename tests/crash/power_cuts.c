@@ -247,7 +247,7 @@ after_a_broker(struct model *model)
         if (status == TRY)
             status = model_close(model);
         if (status == TRY)
-            status = model_let_broker_cut(model, 0);
+            status = model_let_broker_change(model, 0);
         if (status == TRY)
             status = model_open(model);
         if (status == TRY)

@@ -74,9 +74,10 @@ int model_begin_epoch(struct model *model, int log, int32_t epoch);
 int model_delete(struct model *model, int log);
 int model_close(struct model *model);
 
-/* The engine is closed.  A broker opens the directory, cuts LOG down to the first batch of its
- * second segment, indexes what is left, and is shut down cleanly; all of it durable. */
-int model_let_broker_cut(struct model *model, int log);
+/* The engine is closed.  A broker opens the directory, compacts the first segment of LOG (the
+ * second batch goes), cuts the log off behind the first batch of its second segment, which it has
+ * prepared with zeros, indexes what is left, and is shut down cleanly; all of it durable. */
+int model_let_broker_change(struct model *model, int log);
 
 /* Give up every handle, as a dying process does: nothing reaches the disk any more. */
 void model_abandon(struct model *model);

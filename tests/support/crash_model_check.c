@@ -29,21 +29,46 @@ store_offset(struct model *model, const char *path, int log, int64_t offset)
     store(model, path, text, size);
 }
 
-/* Keep the first SIZE bytes of the segment at PATH, and index them. */
 static void
-keep_as_brokers(struct model *model, struct model_broker_file *file, const char *path, int64_t size)
+add_batch(struct model_broker_file *file, const uint8_t *batch)
 {
-    (void)snprintf(file->segment, sizeof file->segment, "%s", path);
-    (void)snprintf(file->index, sizeof file->index, "%.*sindex", (int)(strlen(path) - 3), path);
-    memcpy(file->data, strand_sim_disk_content(model->disk, path, NULL), (size_t)size);
-    file->size = size;
-    store(model, file->segment, file->data, size);
-    store(model, file->index, "index", 5);
+    memcpy(file->data + file->size, batch, (size_t)strand_batch_size(batch));
+    file->size += strand_batch_size(batch);
 }
 
+/* The broker's compaction took every record of this batch. */
 static void
-cut_as_broker(struct model *model, struct model_log *expected, const char *directory,
-              const struct strand_names *names)
+forget_batch(struct model_log *expected, const uint8_t *batch)
+{
+    for (int64_t i = strand_batch_base_offset(batch); i < strand_batch_end_offset(batch); i++)
+        expected->values[i] = 0;
+}
+
+/* Of the segment DATA the broker keeps its first batch, and zeros that it had prepared; if IS_FIRST
+ * all but the second. */
+static void
+change_segment(struct model_log *expected, struct model_broker_file *file, const uint8_t *data,
+               int64_t size, bool is_first)
+{
+    int64_t at = strand_batch_size(data);
+
+    file->size = 0;
+    add_batch(file, data);
+    expected->end = strand_batch_end_offset(data);
+    if (!is_first) {
+        memset(file->data + file->size, 0, 32);
+        file->size += 32;
+        return;
+    }
+    forget_batch(expected, data + at);
+    for (at += strand_batch_size(data + at); at < size; at += strand_batch_size(data + at))
+        add_batch(file, data + at);
+}
+
+/* The first segment is compacted, the second shortened, the others go. */
+static void
+change_as_broker(struct model *model, struct model_log *expected, const char *directory,
+                 const struct strand_names *names)
 {
     int count = 0;
 
@@ -55,14 +80,17 @@ cut_as_broker(struct model *model, struct model_log *expected, const char *direc
             continue;
         (void)snprintf(path, sizeof path, "%s/%s", directory, names->names[i]);
         const uint8_t *data = strand_sim_disk_content(model->disk, path, &size);
-        if (count == MODEL_BROKER_FILES - 1) {
-            size = strand_batch_size(data);
-            expected->end = strand_batch_end_offset(data);
+        if (count < MODEL_BROKER_FILES) {
+            struct model_broker_file *file = &model->broker[count];
+
+            (void)snprintf(file->segment, sizeof file->segment, "%s", path);
+            (void)snprintf(file->index, sizeof file->index, "%.*sindex", (int)(strlen(path) - 3),
+                           path);
+            change_segment(expected, file, data, size, count == 0);
+            store(model, file->index, "index", 5);
         }
-        if (count < MODEL_BROKER_FILES)
-            keep_as_brokers(model, &model->broker[count], path, size);
-        else
-            store(model, path, NULL, 0);
+        store(model, path, count < MODEL_BROKER_FILES ? model->broker[count].data : NULL,
+              count < MODEL_BROKER_FILES ? model->broker[count].size : 0);
         count++;
     }
     if (count < MODEL_BROKER_FILES)
@@ -71,7 +99,7 @@ cut_as_broker(struct model *model, struct model_log *expected, const char *direc
 }
 
 int
-model_let_broker_cut(struct model *model, int log)
+model_let_broker_change(struct model *model, int log)
 {
     const struct strand_fs *fs = strand_sim_disk_fs(model->disk);
     struct model_log *expected = &model->expected[log];
@@ -82,7 +110,7 @@ model_let_broker_cut(struct model *model, int log)
     int status = strand_path_list(fs, directory, &names);
     if (status != STRAND_OK)
         return status;
-    cut_as_broker(model, expected, directory, &names);
+    change_as_broker(model, expected, directory, &names);
     strand_names_free(&names);
     store_offset(model, "/data/recovery-point-offset-checkpoint", log, expected->end);
     store_offset(model, "/data/log-start-offset-checkpoint", log, expected->start);
@@ -279,6 +307,8 @@ model_check(struct model *model)
         return model_violated(model, "the directory does not open: %s", strand_error_message());
     if (strand_engine_health(model->engine) != STRAND_OK)
         return model_violated(model, "not healthy: %s", strand_error_message());
+    if (strand_sim_disk_content(model->disk, "/data/strandline.takeover", NULL) != NULL)
+        return model_violated(model, "taken over, but the note of it is still there");
     for (int i = 0; i < MODEL_LOGS; i++)
         if (!check_log(model, i))
             return false;

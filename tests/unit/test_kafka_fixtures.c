@@ -12,8 +12,12 @@
 #include <criterion/criterion.h>
 
 #include "base/error.h"
+#include "base/file.h"
+#include "recovery/checkpoint.h"
+#include "recovery/leader_epoch.h"
 #include "storage/compression.h"
 #include "support/batch_text.h"
+#include "support/scratch.h"
 
 #define KAFKA_DIR STRAND_FIXTURES_DIR "/kafka/"
 
@@ -247,6 +251,89 @@ Test(kafka_fixtures, segments_of_several_batches_are_read_as_kafka_reads_them)
     check_decoded(SEGMENT("1000.log"), SEGMENT("1000-log.txt"));
     cr_assert_eq(check_file_encoded_again(SEGMENT("0000.log")), 3u);
     cr_assert_eq(check_file_encoded_again(SEGMENT("1000.log")), 4u);
+}
+
+/* NAME in DIRECTORY of the fixtures is the file PATH. */
+static void
+check_same_file(const char *directory, const char *name, const char *path)
+{
+    char fixture[PATH_SIZE];
+
+    snprintf(fixture, sizeof fixture, "%s/%s", directory, name);
+    struct content expected = load(fixture);
+    struct content actual = load(path);
+    cr_assert_eq(actual.size, expected.size, "%s", name);
+    cr_assert(memcmp(actual.data, expected.data, expected.size) == 0, "%s", name);
+    free(expected.data);
+    free(actual.data);
+}
+
+Test(kafka_fixtures, leader_epochs_are_read_and_written_byte_for_byte)
+{
+    struct strand_leader_epochs epochs;
+    const char *scratch = scratch_create();
+    char path[SCRATCH_PATH_SIZE];
+
+    strand_leader_epochs_init(&epochs);
+    cr_assert_eq(
+        strand_leader_epochs_load(strand_fs_posix(), KAFKA_DIR "segments/mixed-0", &epochs),
+        STRAND_OK, "%s", strand_error_message());
+    cr_assert_eq(epochs.count, 3u);
+    cr_assert_eq(epochs.entries[1].epoch, 1);
+    cr_assert_eq(epochs.entries[1].start_offset, 35);
+    cr_assert_eq(epochs.entries[2].epoch, 5);
+    cr_assert_eq(epochs.entries[2].start_offset, 1000);
+    cr_assert_eq(strand_leader_epochs_store(strand_fs_posix(), scratch, &epochs), STRAND_OK);
+    scratch_path(path, STRAND_LEADER_EPOCH_NAME);
+    check_same_file(KAFKA_DIR "segments/mixed-0", STRAND_LEADER_EPOCH_NAME, path);
+    strand_leader_epochs_deinit(&epochs);
+    scratch_remove();
+}
+
+/* Read the checkpoint NAME of the fixtures and write it as PATH. */
+static void
+copy_checkpoint(const char *name, struct strand_checkpoint *checkpoint,
+                char out_path[SCRATCH_PATH_SIZE])
+{
+    const char *scratch = scratch_create();
+
+    strand_checkpoint_init(checkpoint);
+    cr_assert_eq(strand_checkpoint_load(strand_fs_posix(), KAFKA_DIR "files", name, checkpoint),
+                 STRAND_OK, "%s", strand_error_message());
+    cr_assert_eq(strand_checkpoint_store(strand_fs_posix(), scratch, name, checkpoint), STRAND_OK);
+    scratch_path(out_path, name);
+}
+
+Test(kafka_fixtures, offset_checkpoints_are_read_and_written_byte_for_byte)
+{
+    static const char *const NAMES[] = {STRAND_RECOVERY_POINT_NAME, STRAND_LOG_START_NAME};
+
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        struct strand_checkpoint checkpoint;
+        char path[SCRATCH_PATH_SIZE];
+
+        copy_checkpoint(NAMES[i], &checkpoint, path);
+        check_same_file(KAFKA_DIR "files", NAMES[i], path);
+        strand_checkpoint_deinit(&checkpoint);
+        scratch_remove();
+    }
+}
+
+/* Kafka writes them in the order of a hash table. */
+Test(kafka_fixtures, offset_checkpoints_may_be_in_any_order)
+{
+    struct strand_checkpoint checkpoint;
+    char path[SCRATCH_PATH_SIZE];
+    int64_t offset;
+
+    copy_checkpoint(STRAND_COMMITTED_NAME, &checkpoint, path);
+    cr_assert_eq(checkpoint.count, 2u);
+    cr_assert(strand_checkpoint_get(&checkpoint, "mixed", 0, &offset));
+    cr_assert_eq(offset, 1016);
+    cr_assert(strand_checkpoint_get(&checkpoint, "with.dots_and-dashes", 12, &offset));
+    cr_assert_eq(offset, INT64_MAX);
+    strand_checkpoint_deinit(&checkpoint);
+    scratch_remove();
 }
 
 Test(kafka_fixtures, a_flipped_bit_in_any_batch_is_seen)

@@ -162,20 +162,24 @@ wait_main(void *argument)
     return NULL;
 }
 
+static uint32_t
+count_waiters(void)
+{
+    strand_mutex_lock(&fixture.log->state);
+    uint32_t count = fixture.log->waiter_count;
+    strand_mutex_unlock(&fixture.log->state);
+    return count;
+}
+
 /* Start WAITER and return when it sleeps. */
 static void
 start(struct waiter *waiter)
 {
-    uint32_t before = fixture.log->waiter_count;
-    uint32_t count;
+    uint32_t before = count_waiters();
 
     cr_assert_eq(pthread_create(&waiter->thread, NULL, wait_main, waiter), 0);
-    do {
+    while (count_waiters() == before)
         (void)sched_yield();
-        strand_mutex_lock(&fixture.log->state);
-        count = fixture.log->waiter_count;
-        strand_mutex_unlock(&fixture.log->state);
-    } while (count == before);
 }
 
 static int

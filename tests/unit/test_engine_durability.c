@@ -1,0 +1,160 @@
+/* tests/unit/test_engine_durability.c -- What is left to the cache, and until when: syncs that the
+ * sweeps of tests/crash/power_cuts.c cannot miss, because something else makes up for them unless
+ * the cut falls just here.
+ *
+ * docs/SYNCS.md lists every sync with the test that fails without it.
+ */
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "support/engine_fixture.h"
+
+#define FRONTIER FIXTURE_DATA "/strandline.frontier"
+#define SEGMENT  FIXTURE_LOG "/00000000000000000000.log"
+#define BACKUP   FIXTURE_DATA "/backup"
+
+enum { CALLS_MAX = 1000 };
+
+TestSuite(engine_durability, .init = fixture_create, .fini = fixture_destroy, .timeout = 120);
+
+static void
+expect_nothing_left(const char *after)
+{
+    cr_expect_not(strand_sim_disk_is_dirty(fixture.disk, FRONTIER), "%s", after);
+    cr_expect_not(strand_sim_disk_is_dirty(fixture.disk, FIXTURE_LOG), "%s", after);
+}
+
+/* ---- Nothing is left to the cache ---- */
+
+Test(engine_durability, opening_leaves_nothing_to_the_cache)
+{
+    fixture_open();
+    expect_nothing_left("made anew");
+    require_ok(fixture_try_append("a b", STRAND_WRITTEN, NULL));
+    fixture_kill();
+    fixture_open();
+    expect_nothing_left("recovered");
+}
+
+Test(engine_durability, engine_sync_leaves_nothing_to_the_cache)
+{
+    fixture_open();
+    require_ok(fixture_try_append("a b", STRAND_WRITTEN, NULL));
+    require_ok(strand_engine_sync(fixture.engine));
+    expect_nothing_left("synced");
+}
+
+Test(engine_durability, closing_leaves_nothing_to_the_cache)
+{
+    fixture_open();
+    require_ok(fixture_try_append("a b", STRAND_WRITTEN, NULL));
+    fixture_close();
+    expect_nothing_left("closed");
+}
+
+Test(engine_durability, frontier_follows_within_100_ms)
+{
+    int64_t next_ms = 0;
+
+    fixture_open();
+    (void)fixture_append("a");
+    cr_assert(strand_sim_disk_is_dirty(fixture.disk, FRONTIER));
+    require_ok(strand_engine_run(fixture.engine, &next_ms));
+    cr_expect_leq(next_ms, 100);
+    cr_assert(strand_sim_disk_is_dirty(fixture.disk, FRONTIER));
+    strand_sim_disk_advance(fixture.disk, INT64_C(100000000));
+    require_ok(strand_engine_run(fixture.engine, &next_ms));
+    expect_nothing_left("100 ms later");
+}
+
+/* ---- A directory that the host has made just now ---- */
+
+static int
+make_data_directory(void)
+{
+    return fixture.fs->make_directory(fixture.fs->context, FIXTURE_DATA);
+}
+
+Test(engine_durability, directory_of_the_hosts_own_is_durable_when_it_is_open)
+{
+    cr_assert_eq(make_data_directory(), 0);
+    fixture_open();
+    (void)fixture_append("a");
+    fixture_cut(STRAND_SIM_LOSE_ALL);
+    fixture_open();
+    cr_expect_str_eq(fixture_read(0, STRAND_READ_COMMITTED), "0=a");
+}
+
+/* The one that opens it next does not know that it was to be made durable. */
+Test(engine_durability, directory_is_durable_whenever_the_first_opening_was_killed)
+{
+    int status = STRAND_ERR_IO;
+
+    for (uint64_t nth = 1; status != STRAND_OK; nth++) {
+        cr_assert_lt(nth, CALLS_MAX);
+        cr_assert_eq(make_data_directory(), 0);
+        strand_sim_disk_plan_cut(fixture.disk, strand_sim_disk_calls(fixture.disk) + nth);
+        status = strand_engine_open(FIXTURE_DATA, &fixture.engine_options, &fixture.engine);
+        fixture_kill();
+        fixture_open();
+        (void)fixture_append("a");
+        fixture_cut(STRAND_SIM_LOSE_ALL);
+        fixture_open();
+        cr_expect_str_eq(fixture_read(0, STRAND_READ_COMMITTED), "0=a", "killed at call %d",
+                         (int)nth);
+        fixture_destroy();
+        fixture_create();
+    }
+}
+
+/* ---- A tail that is cut off a hard-linked segment ---- */
+
+static void
+damage_tail_of_linked_segment(void)
+{
+    static uint8_t data[FIXTURE_SEGMENT_BYTES];
+    int64_t size;
+
+    fixture_open();
+    (void)fixture_append("a b");
+    (void)fixture_append("c");
+    fixture_close();
+    cr_assert_eq(fixture.fs->link(fixture.fs->context, SEGMENT, BACKUP), 0);
+    const uint8_t *content = strand_sim_disk_content(fixture.disk, SEGMENT, &size);
+    memcpy(data, content, (size_t)size);
+    memset(data + size, 0xA5, 30);
+    require_ok(strand_sim_disk_store(fixture.disk, SEGMENT, data, size + 30));
+}
+
+static void
+interrupt_recovery(uint64_t nth, int loss, int *out_status)
+{
+    int64_t size = 0;
+
+    damage_tail_of_linked_segment();
+    (void)strand_sim_disk_content(fixture.disk, BACKUP, &size);
+    strand_sim_disk_plan_cut(fixture.disk, strand_sim_disk_calls(fixture.disk) + nth);
+    *out_status = strand_engine_open(FIXTURE_DATA, &fixture.engine_options, &fixture.engine);
+    fixture_cut((enum strand_sim_loss)loss);
+    fixture_open();
+    cr_expect_str_eq(fixture_read(0, STRAND_READ_COMMITTED), "0=a 1=b 2=c",
+                     "loss %d, cut at call %d", loss, (int)nth);
+    int64_t size_now = 0;
+    (void)strand_sim_disk_content(fixture.disk, BACKUP, &size_now);
+    cr_expect_eq(size_now, size, "loss %d, cut at call %d", loss, (int)nth);
+}
+
+Test(engine_durability, recovery_that_copies_a_linked_segment_may_end_anywhere)
+{
+    for (int loss = 0; loss < STRAND_SIM_LOSS_COUNT; loss++) {
+        int status = STRAND_ERR_IO;
+
+        for (uint64_t nth = 1; status != STRAND_OK; nth++) {
+            cr_assert_lt(nth, CALLS_MAX);
+            interrupt_recovery(nth, loss, &status);
+            fixture_destroy();
+            fixture_create();
+        }
+    }
+}
