@@ -129,6 +129,20 @@ fill_directory(struct strand_log *log, const char *path)
     return status == STRAND_OK ? strand_path_sync_directory(fs, path) : status;
 }
 
+/* Take back a creation that failed.  Where a power cut may bring its last name back, all of it
+ * stays, slot included: a log is whole or not there. */
+static void
+undo_creation(struct strand_log *log, const char *path, bool is_renamed)
+{
+    const struct strand_fs *fs = log->engine->config.fs;
+
+    if (is_renamed && (strand_path_rename(fs, log->directory, path) != STRAND_OK ||
+                       strand_path_sync_directory(fs, log->engine->directory.path) != STRAND_OK))
+        return;
+    (void)strand_path_remove_tree(fs, path); /* tidying: what stays is removed at the next open */
+    (void)strand_frontier_remove(log->engine->frontier, log->identity.id);
+}
+
 static int create_on_disk(struct strand_log *log) STRAND_REQUIRES(log->commit);
 
 /* Slot first, then the directory under a name that is deleted at the next open, then its real name:
@@ -152,13 +166,10 @@ create_on_disk(struct strand_log *log)
     bool is_renamed = status == STRAND_OK;
     if (status == STRAND_OK)
         status = strand_path_sync_directory(fs, log->engine->directory.path);
-    if (status != STRAND_OK) { /* tidying: what stays is removed at the next open */
+    if (status != STRAND_OK) {
         char sentence[STRAND_ERROR_MESSAGE_SIZE_MAX];
         (void)snprintf(sentence, sizeof sentence, "%s", strand_error_message());
-        if (is_renamed)
-            (void)strand_path_rename(fs, log->directory, path);
-        (void)strand_path_remove_tree(fs, path);
-        (void)strand_frontier_remove(log->engine->frontier, log->identity.id);
+        undo_creation(log, path, is_renamed);
         return strand_fail(status, "%s", sentence);
     }
     return STRAND_OK;

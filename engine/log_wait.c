@@ -71,8 +71,6 @@ look_locked(const struct strand_log *log, const struct goal *goal)
 static int
 ask_for_round(struct strand_log *log)
 {
-    if (strand_engine_is_read_only(log->engine))
-        return STRAND_OK;
     if (!strand_engine_has_threads(log->engine))
         return strand_log_commit(log);
     strand_committer_ask(&log->engine->committer, log);
@@ -124,6 +122,10 @@ wait_for(struct strand_log *log, const struct goal *goal, int64_t timeout_ms)
         return status;
     if (timeout_ms == 0)
         return timed_out(log);
+    if (strand_engine_is_read_only(log->engine))
+        return strand_fail(STRAND_ERR_READ_ONLY,
+                           "wait for %s: it is open read-only, as it was when it was opened",
+                           log->name);
 
     if (needs_round)
         (void)ask_for_round(log); /* its failure is the log's, and found by the next look */

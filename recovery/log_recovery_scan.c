@@ -413,8 +413,9 @@ check_join(const struct strand_recovery *recovery, size_t index, int64_t end_off
     bool is_first = index == recovery->old_count;
     bool may_start_above =
         request->slot == NULL || (request->identity->flags & STRAND_LOG_HAS_GAPS) != 0;
-    bool is_gap_legal = end_offset < recovery->bound && base_offset <= recovery->bound &&
-                        (!is_first || may_start_above);
+    bool may_have_gap = is_first ? may_start_above : recovery->gaps_allowed;
+    bool is_gap_legal =
+        may_have_gap && end_offset < recovery->bound && base_offset <= recovery->bound;
 
     *out_is_broken = is_first ? base_offset > end_offset : base_offset != end_offset;
     if (base_offset > end_offset && is_gap_legal)

@@ -21,12 +21,12 @@ struct strand_fs;
 struct strand_engine;
 
 enum strand_engine_flag {
-    STRAND_ENGINE_READ_ONLY = 1,     /* no lock, no repair, no change; the directory must exist */
-    STRAND_ENGINE_MUST_EXIST = 2,    /* do not initialise an empty or missing directory */
-    STRAND_ENGINE_NETWORK_FS = 4,    /* allow network file systems, whose locks may not hold */
-    STRAND_ENGINE_NO_THREADS = 8,    /* start no thread: the host calls strand_engine_run() */
-    STRAND_ENGINE_COPY_READS = 16,   /* read with pread into memory, never through a map: a media
-                                        error is then a status and not a SIGBUS */
+    STRAND_ENGINE_READ_ONLY = 1,   /* no lock, no repair, no change; the directory must exist */
+    STRAND_ENGINE_MUST_EXIST = 2,  /* do not initialise an empty or missing directory */
+    STRAND_ENGINE_NETWORK_FS = 4,  /* allow network file systems, whose locks may not hold */
+    STRAND_ENGINE_NO_THREADS = 8,  /* start no thread: the host calls strand_engine_run() */
+    STRAND_ENGINE_COPY_READS = 16, /* read with pread into memory, never through a map: a media
+                                      error is then a status and not a SIGBUS */
 };
 
 /* What the library would have printed.  LEVEL is a syslog number: 3 error, 4 warning, 5 notice,
@@ -53,9 +53,9 @@ struct strand_engine_options {
  * stopped is opened in place.
  *
  * Fails with STRAND_ERR_IN_USE (who holds it is in the message), _VERSION (written by a newer
- * Strandline), _FOREIGN (holds something else), _FILE_SYSTEM (a network file system),
- * _NOT_FOUND (read-only or MUST_EXIST), _PERMISSION, _INVALID, _IO, _NO_SPACE, _NO_MEMORY,
- * _DESCRIPTORS. */
+ * Strandline), _FOREIGN (holds something else), _CORRUPT (strandline.format is damaged),
+ * _FILE_SYSTEM (a network file system), _NOT_FOUND (read-only or MUST_EXIST), _PERMISSION,
+ * _INVALID, _IO, _NO_SPACE, _NO_MEMORY, _DESCRIPTORS. */
 STRAND_API STRAND_MUST_USE int strand_engine_open(const char *directory,
                                                   const struct strand_engine_options *options,
                                                   struct strand_engine **out_engine);

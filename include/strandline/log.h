@@ -38,31 +38,33 @@ struct strand_log_segment;
 enum strand_log_flag {
     STRAND_LOG_MUST_EXIST = 1, /* STRAND_ERR_NOT_FOUND instead of creating it */
     STRAND_LOG_EXCLUSIVE = 2,  /* STRAND_ERR_EXISTS when it is there */
-    STRAND_LOG_REPLICATED = 4, /* only at creation: the high watermark moves by
-                                  strand_log_set_high_watermark() alone, and offset gaps are legal */
+    STRAND_LOG_REPLICATED =
+        4, /* only at creation: the high watermark moves by
+              strand_log_set_high_watermark() alone, and offset gaps are legal */
 };
 
 enum strand_timestamp_type { STRAND_CREATE_TIME = 0, STRAND_LOG_APPEND_TIME = 1 };
 
 /* Zero is the default of each.  The names in comments are Kafka's, for strand_log_set(). */
 struct strand_log_options {
-    size_t struct_size;         /* sizeof(struct strand_log_options) */
-    uint32_t flags;             /* enum strand_log_flag */
-    int32_t segment_bytes;      /* segment.bytes, 14..INT32_MAX; 0: 1 GiB */
-    int64_t segment_ms;         /* segment.ms, >= 1; 0: 7 days; by the records' timestamps */
-    int32_t max_message_bytes;  /* max.message.bytes: one batch, as stored; 0: 1048588 */
-    int32_t timestamp_type;     /* message.timestamp.type: enum strand_timestamp_type */
-    int32_t codec;              /* compression.type: enum strand_codec; for records, not batches */
-    int32_t compression_level;  /* compression.gzip.level, .lz4.level or .zstd.level, by the codec;
-                                   0: the codec's default */
+    size_t struct_size;        /* sizeof(struct strand_log_options) */
+    uint32_t flags;            /* enum strand_log_flag */
+    int32_t segment_bytes;     /* segment.bytes, 14..INT32_MAX; 0: 1 GiB */
+    int64_t segment_ms;        /* segment.ms, >= 1; 0: 7 days; by the records' timestamps */
+    int32_t max_message_bytes; /* max.message.bytes: one batch, as stored; 0: 1048588 */
+    int32_t timestamp_type;    /* message.timestamp.type: enum strand_timestamp_type */
+    int32_t codec;             /* compression.type: enum strand_codec; for records, not batches */
+    int32_t compression_level; /* compression.gzip.level, .lz4.level or .zstd.level, by the codec;
+                                  0: the codec's default */
 };
 
 /* Open TOPIC-PARTITION; create it if it is missing.  TOPIC follows Kafka's rules: 1 to 249 of
  * [a-zA-Z0-9._-], not "." or ".."; PARTITION >= 0.  Several handles of one log may be open; the
  * options of the first open count, later ones may only confirm them.
  *
- * A quarantined log opens, reads and refuses changes.  Fails with STRAND_ERR_INVALID (a name outside
- * the rules, an option out of range), _NOT_FOUND, _EXISTS, _READ_ONLY, _IO, _NO_SPACE, _NO_MEMORY. */
+ * A quarantined log opens, reads and refuses changes.  Fails with STRAND_ERR_INVALID (a name
+ * outside the rules, an option out of range), _CODEC, _NOT_FOUND, _EXISTS, _READ_ONLY, _IO,
+ * _NO_SPACE, _NO_MEMORY. */
 STRAND_API STRAND_MUST_USE int strand_log_open(struct strand_engine *engine, const char *topic,
                                                int32_t partition,
                                                const struct strand_log_options *options,
@@ -76,8 +78,8 @@ STRAND_API int strand_log_close(struct strand_log *log);
  * Not stored.  STRAND_ERR_NOT_FOUND for an unknown name, STRAND_ERR_INVALID for a bad value. */
 STRAND_API STRAND_MUST_USE int strand_log_set(struct strand_log *log, const char *name,
                                               const char *value);
-STRAND_API STRAND_MUST_USE int strand_log_get(struct strand_log *log, const char *name,
-                                              char *value, size_t value_size);
+STRAND_API STRAND_MUST_USE int strand_log_get(struct strand_log *log, const char *name, char *value,
+                                              size_t value_size);
 
 /* ---- Appending ---- */
 
@@ -87,17 +89,17 @@ enum strand_durability {
 };
 
 struct strand_append_options {
-    size_t struct_size;       /* sizeof(struct strand_append_options) */
-    int32_t durability;       /* enum strand_durability */
-    int32_t is_follower;      /* encoded batches only: keep offsets and epochs as they are */
-    int64_t timeout_ms;       /* of the wait for durability; 0 or less: without limit */
+    size_t struct_size;  /* sizeof(struct strand_append_options) */
+    int32_t durability;  /* enum strand_durability */
+    int32_t is_follower; /* encoded batches only: keep offsets and epochs as they are */
+    int64_t timeout_ms;  /* of the wait for durability; 0 or less: without limit */
 };
 
 /* What an append did.  Also the ticket for strand_log_wait(). */
 struct strand_appended {
-    int64_t base_offset;   /* of the first record */
-    int64_t end_offset;    /* one beyond the last */
-    uint64_t generation;   /* of the log; changes with each truncation */
+    int64_t base_offset; /* of the first record */
+    int64_t end_offset;  /* one beyond the last */
+    uint64_t generation; /* of the log; changes with each truncation */
     int32_t leader_epoch;
     int64_t log_append_time_ms; /* -1 unless message.timestamp.type is LogAppendTime */
 };
@@ -108,9 +110,9 @@ struct strand_appended {
  *
  * Fails with nothing written: STRAND_ERR_INVALID (no records, a null header key, a negative
  * timestamp other than STRAND_NO_TIMESTAMP), _TOO_LARGE, _CODEC, _NO_SPACE (appends work again once
- * there is room), _READ_ONLY, _QUARANTINED, _CLOSED, _NO_MEMORY.  Fails with the records written but
- * perhaps not durable: _TIMEOUT, _TRUNCATED, _FAILED and _IO (the log has failed: the records may or
- * may not be there after reopening). */
+ * there is room), _READ_ONLY, _QUARANTINED, _CLOSED, _NO_MEMORY.  Fails with the records written
+ * but perhaps not durable: _TIMEOUT, _TRUNCATED, _FAILED and _IO (the log has failed: the records
+ * may or may not be there after reopening). */
 STRAND_API STRAND_MUST_USE int strand_log_append(struct strand_log *log,
                                                  const struct strand_record *records, size_t count,
                                                  const struct strand_append_options *options,
@@ -119,15 +121,16 @@ STRAND_API STRAND_MUST_USE int strand_log_append(struct strand_log *log,
 /* Append encoded Kafka batches (magic 2), back to back in DATA[0..SIZE): all or none.
  *
  * As leader: batches come as a producer made them; offsets are assigned, the log's leader epoch is
- * stamped, the CRC is left alone (only LogAppendTime changes it).  Refused: a base offset other than
- * 0, a count that is not the offset span, control batches, a producer id without a sequence.
- * As follower: offsets and epochs are kept; a gap above the log end is legal on a replicated log, an
- * overlap is STRAND_ERR_OFFSETS; a lower epoch than the newest is STRAND_ERR_EPOCH.
- * More failures: STRAND_ERR_BATCH (size, CRC, count), _MAGIC (0 and 1), _CODEC. */
-STRAND_API STRAND_MUST_USE int strand_log_append_batches(struct strand_log *log, const void *data,
-                                                         size_t size,
-                                                         const struct strand_append_options *options,
-                                                         struct strand_appended *out_appended);
+ * stamped, the CRC is left alone (only LogAppendTime changes it).  Refused: a base offset other
+ * than 0, a count that is not the offset span, control batches, a producer id without a sequence,
+ * the LogAppendTime bit (only the log may set it). As follower: offsets and epochs are kept; a gap
+ * above the log end is legal on a replicated log, an overlap is STRAND_ERR_OFFSETS; a lower epoch
+ * than the newest is STRAND_ERR_EPOCH. More failures: STRAND_ERR_BATCH (size, CRC, count), _MAGIC
+ * (0 and 1), _CODEC. */
+STRAND_API STRAND_MUST_USE int
+strand_log_append_batches(struct strand_log *log, const void *data, size_t size,
+                          const struct strand_append_options *options,
+                          struct strand_appended *out_appended);
 
 /* Begin leader epoch EPOCH at the log end: durable before the call returns and before its first
  * batch.  EPOCH >= 0 and above the newest, else STRAND_ERR_EPOCH. */
@@ -135,13 +138,13 @@ STRAND_API STRAND_MUST_USE int strand_log_begin_epoch(struct strand_log *log, in
 
 /* ---- Waiting ---- */
 
-/* TIMEOUT_MS < 0 waits without limit, 0 only looks; STRAND_ERR_TIMEOUT when it runs out.
- * Without threads of the library's own a wait does the commit work itself. */
+/* TIMEOUT_MS < 0 waits without limit, 0 only looks; STRAND_ERR_TIMEOUT when it runs out.  Also
+ * STRAND_ERR_FAILED, _QUARANTINED, _CLOSED, and _READ_ONLY instead of waiting where nothing can
+ * come. Without threads of the library's own a wait does the commit work itself. */
 
 /* Until the append is durable.  STRAND_ERR_TRUNCATED when it was cut off meanwhile. */
-STRAND_API STRAND_MUST_USE int strand_log_wait(struct strand_log *log,
-                                               const struct strand_appended *appended,
-                                               int64_t timeout_ms);
+STRAND_API STRAND_MUST_USE int
+strand_log_wait(struct strand_log *log, const struct strand_appended *appended, int64_t timeout_ms);
 
 /* Until the append is committed: below the high watermark. */
 STRAND_API STRAND_MUST_USE int strand_log_wait_committed(struct strand_log *log,
@@ -156,12 +159,12 @@ STRAND_API STRAND_MUST_USE int strand_log_wait_data(struct strand_log *log, int6
 
 struct strand_positions { /* one consistent snapshot */
     int64_t log_start;
-    int64_t stable_end;     /* last stable offset: the high watermark, until there are transactions */
+    int64_t stable_end; /* last stable offset: the high watermark, until there are transactions */
     int64_t high_watermark;
     int64_t durable_end;
-    int64_t log_end;        /* the next offset to be assigned */
+    int64_t log_end; /* the next offset to be assigned */
     uint64_t generation;
-    int32_t leader_epoch;   /* the newest; -1 = none */
+    int32_t leader_epoch; /* the newest; -1 = none */
 };
 
 STRAND_API STRAND_MUST_USE int strand_log_positions(struct strand_log *log,
@@ -170,9 +173,9 @@ STRAND_API STRAND_MUST_USE int strand_log_positions(struct strand_log *log,
 enum { STRAND_EARLIEST = -2, STRAND_LATEST = -1, STRAND_MAX_TIMESTAMP = -3 };
 
 /* Kafka's ListOffsets: the first record in offset order, at or above the log start and below the
- * limit of ISOLATION, whose timestamp is >= TIMESTAMP_MS; STRAND_EARLIEST, STRAND_LATEST (the limit)
- * or STRAND_MAX_TIMESTAMP (the record with the largest).  *OUT_TIMESTAMP_MS, which may be NULL, is -1
- * for EARLIEST and LATEST.  STRAND_END when there is no such record. */
+ * limit of ISOLATION, whose timestamp is >= TIMESTAMP_MS; STRAND_EARLIEST, STRAND_LATEST (the
+ * limit) or STRAND_MAX_TIMESTAMP (the record with the largest).  *OUT_TIMESTAMP_MS, which may be
+ * NULL, is -1 for EARLIEST and LATEST.  STRAND_END when there is no such record. */
 STRAND_API STRAND_MUST_USE int strand_log_offset_for_timestamp(struct strand_log *log,
                                                                int64_t timestamp_ms, int isolation,
                                                                int64_t *out_offset,
@@ -187,10 +190,10 @@ enum strand_isolation {
 };
 
 struct strand_fetch_options {
-    size_t struct_size;   /* sizeof(struct strand_fetch_options) */
-    int32_t isolation;    /* enum strand_isolation */
-    uint32_t max_bytes;   /* 0: 1 MiB.  The first batch is returned whole however large it is */
-    int32_t check_crc;    /* not 0: check the CRC of every batch returned */
+    size_t struct_size; /* sizeof(struct strand_fetch_options) */
+    int32_t isolation;  /* enum strand_isolation */
+    uint32_t max_bytes; /* 0: 1 MiB.  The first batch is returned whole however large it is */
+    int32_t check_crc;  /* not 0: check the CRC of every batch returned */
 };
 
 /* Whole batches, pinned: the bytes stay as they are until strand_fetch_release(), whatever is
@@ -225,8 +228,8 @@ struct strand_cursor_options {
     int32_t include_control; /* not 0: return control records too */
 };
 
-/* Read records one by one from OFFSET on (STRAND_EARLIEST and STRAND_LATEST are understood).  The CRC
- * of every batch is checked once. */
+/* Read records one by one from OFFSET on (STRAND_EARLIEST and STRAND_LATEST are understood).  The
+ * CRC of every batch is checked once. */
 STRAND_API STRAND_MUST_USE int strand_cursor_open(struct strand_log *log, int64_t offset,
                                                   const struct strand_cursor_options *options,
                                                   struct strand_cursor **out_cursor);
@@ -251,13 +254,13 @@ STRAND_API void strand_cursor_close(struct strand_cursor *cursor); /* accepts NU
  * header two int32 sizes (value -1 = null) with key and value bytes.  Native byte order; each head
  * starts at a multiple of 8 from the start of the buffer. */
 struct strand_flat_record {
-    uint32_t size;        /* of all of it, padding included: the next head is here + size */
-    uint32_t flags;       /* enum strand_record_flag */
+    uint32_t size;  /* of all of it, padding included: the next head is here + size */
+    uint32_t flags; /* enum strand_record_flag */
     int64_t offset;
     int64_t timestamp_ms;
     int32_t leader_epoch;
-    int32_t key_size;     /* -1 = null */
-    int32_t value_size;   /* -1 = null */
+    int32_t key_size;   /* -1 = null */
+    int32_t value_size; /* -1 = null */
     int32_t header_count;
 };
 
@@ -270,10 +273,10 @@ STRAND_API STRAND_MUST_USE int strand_cursor_read(struct strand_cursor *cursor, 
 
 /* ---- Cutting ---- */
 
-/* Remove the records from OFFSET on (the tail), durably.  An OFFSET inside a batch removes the whole
- * batch; *OUT_LOG_END, which may be NULL, is where the log now ends.  OFFSET at or above the log end
- * removes no record, but epochs that begin there.  Below the log start: STRAND_ERR_OUT_OF_RANGE, use
- * strand_log_reset(). */
+/* Remove the records from OFFSET on (the tail), durably.  An OFFSET inside a batch removes the
+ * whole batch; *OUT_LOG_END, which may be NULL, is where the log now ends.  OFFSET at or above the
+ * log end removes no record, but epochs that begin there.  Below the log start:
+ * STRAND_ERR_OUT_OF_RANGE, use strand_log_reset(). */
 STRAND_API STRAND_MUST_USE int strand_log_truncate(struct strand_log *log, int64_t offset,
                                                    int64_t *out_log_end);
 

@@ -4,6 +4,7 @@
  *
  * docs/SYNCS.md lists every sync with the test that fails without it.
  */
+#include <errno.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
@@ -153,6 +154,40 @@ Test(engine_durability, recovery_that_copies_a_linked_segment_may_end_anywhere)
         for (uint64_t nth = 1; status != STRAND_OK; nth++) {
             cr_assert_lt(nth, CALLS_MAX);
             interrupt_recovery(nth, loss, &status);
+            fixture_destroy();
+            fixture_create();
+        }
+    }
+}
+
+/* ---- A log that could not be made ---- */
+
+/* A predecessor's offset, which counts where there is no slot. */
+static const char RECOVERY_POINT[] = "0\n1\norders 0 6\n";
+
+static void
+fail_creation(uint64_t nth, uint64_t seed, int *out_status)
+{
+    fixture_open_engine();
+    require_ok(strand_sim_disk_store(fixture.disk, FIXTURE_DATA "/recovery-point-offset-checkpoint",
+                                     RECOVERY_POINT, (int64_t)strlen(RECOVERY_POINT)));
+    strand_sim_disk_plan_fault(fixture.disk, strand_sim_disk_calls(fixture.disk) + nth, EIO, false);
+    *out_status = strand_log_open(fixture.engine, "orders", 0, &fixture.log_options, &fixture.log);
+    fixture_kill();
+    strand_sim_disk_cut(fixture.disk, STRAND_SIM_RANDOM, seed);
+    fixture_open_engine();
+    cr_expect_eq(strand_engine_health(fixture.engine), STRAND_OK, "fault at call %d, seed %d: %s",
+                 (int)nth, (int)seed, strand_error_message());
+}
+
+Test(engine_durability, log_whose_creation_failed_is_whole_or_not_there)
+{
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        int status = STRAND_ERR_IO;
+
+        for (uint64_t nth = 1; status != STRAND_OK; nth++) {
+            cr_assert_lt(nth, CALLS_MAX);
+            fail_creation(nth, seed, &status);
             fixture_destroy();
             fixture_create();
         }
