@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "base/crc32c.h"
 #include "base/error.h"
@@ -132,6 +133,8 @@ entry_size(const struct kind *kind)
 
     for (size_t i = 0; i < FIELDS_MAX && kind->fields[i].name != NULL; i++)
         size += kind->fields[i].size;
+    strand_assert(size > 0);
+    strand_assert(size <= ENTRY_SIZE_MAX);
     return size;
 }
 

@@ -14,19 +14,20 @@ stop_broker() {
         kill -0 "$broker" 2>/dev/null || { broker=; return 0; }
         sleep 0.1
     done
-    kill -KILL "$broker"
-    broker=
     fail "the broker does not stop: $(tail -n 20 "$work/broker.log")"
 }
 
 clean_up() {
-    [ -z "$broker" ] || kill -KILL "$broker" 2>/dev/null || true
+    if [ -n "$broker" ] && kill -TERM "$broker" 2>/dev/null; then
+        wait "$broker" || true
+    fi
     rm -rf "$work"
 }
 
+# It ends by itself should this script be killed; TERM is passed on, and KILL follows if it must.
 start_broker() {
     # shellcheck disable=SC2086 # words
-    $java -cp "$class_path" kafka.Kafka "$work/server.properties" >"$work/broker.log" 2>&1 &
+    timeout -k 20 240 $java -cp "$class_path" kafka.Kafka "$work/server.properties" >"$work/broker.log" 2>&1 &
     broker=$!
 }
 
@@ -79,14 +80,26 @@ compare "a broker that found our files"
 # 3. Its producers append in every codec, with transactions; then it leaves its directory to us.
 client produce
 client consume >"$work/kafka"
+code=0
+echo no | "$strandline" append "$topic" --data "$work/logs" 2>"$work/error" || code=$?
+expect "exit code of append while the broker runs: $(cat "$work/error")" 4 "$code"
 stop_broker
 [ -e "$work/logs/.kafka_cleanshutdown" ] || fail "the broker did not stop cleanly"
 "$strandline" read "$topic" --json --data "$work/logs" >"$work/ours"
 compare "we, in the directory of a broker"
 
-# 4. We append to it, and it goes on from there.
-head -n 500 "$work/records" |
-    "$strandline" append "$topic" --input ndjson --codec lz4 --data "$work/logs"
+# 4. We append to it, and it goes on from there.  While we do, it does not start.
+mkfifo "$work/fifo"
+"$strandline" append "$topic" --input ndjson --codec lz4 --data "$work/logs" <"$work/fifo" &
+appending=$!
+exec 3>"$work/fifo"
+head -n 500 "$work/records" >&3
+start_broker
+wait "$broker" && fail "a broker starts in a directory that we write to"
+broker=
+grep -q 'Failed to acquire lock' "$work/broker.log" || fail "$(tail -n 20 "$work/broker.log")"
+exec 3>&-
+wait "$appending" || fail "append to a log of the broker"
 "$strandline" read "$topic" --json --data "$work/logs" >"$work/ours"
 start_broker
 client consume >"$work/kafka"
