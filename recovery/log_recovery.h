@@ -97,8 +97,8 @@ struct strand_recovered_log {
     struct strand_leader_epochs epochs; /* owned; as they now are on disk, or would be when
                                            read-only or corrupt */
     bool epochs_were_rebuilt;           /* the file was missing or unreadable */
-    bool has_gaps; /* inside a segment a batch starts above the end of the one before: an identity
-                      without STRAND_LOG_HAS_GAPS is to get it */
+    bool has_gaps; /* a batch, or a segment but the first, starts above the end of the one before:
+                      an identity without STRAND_LOG_HAS_GAPS is to get it */
 };
 
 /* STRAND_OK with OUT_LOG filled in, whatever the verdict.  A failure to read or to change the disk

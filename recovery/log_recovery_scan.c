@@ -418,8 +418,10 @@ check_join(const struct strand_recovery *recovery, size_t index, int64_t end_off
         may_have_gap && end_offset < recovery->bound && base_offset <= recovery->bound;
 
     *out_is_broken = is_first ? base_offset > end_offset : base_offset != end_offset;
-    if (base_offset > end_offset && is_gap_legal)
+    if (base_offset > end_offset && is_gap_legal) {
         *out_is_broken = false;
+        recovery->log->has_gaps |= !is_first; /* or the next recovery would take it for damage */
+    }
     if (!*out_is_broken)
         return;
 

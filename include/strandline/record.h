@@ -37,7 +37,7 @@ struct strand_header {
 
 /* Flags of a record that was read. */
 enum strand_record_flag {
-    STRAND_RECORD_LOG_APPEND_TIME = 1, /* timestamp_ms is the time of the append, not the creator's */
+    STRAND_RECORD_LOG_APPEND_TIME = 1, /* timestamp_ms is when it was appended, not created */
     STRAND_RECORD_TRANSACTIONAL = 2,
     STRAND_RECORD_CONTROL = 4, /* a marker: key and value are Kafka's control record */
 };

@@ -1,8 +1,8 @@
 /* strandline/status.h -- Status codes, and the sentence behind the last failure.
  *
  * Every fallible function returns an int: STRAND_OK, STRAND_END (a cursor or listing has nothing
- * more for now; not a failure), or a negative STRAND_ERR_*.  The code is what a program acts on; the
- * sentence is for people and names what failed, where and why.
+ * more for now; not a failure), or a negative STRAND_ERR_*.  The code is what a program acts on;
+ * the sentence is for people and names what failed, where and why.
  */
 #ifndef STRANDLINE_STATUS_H
 #define STRANDLINE_STATUS_H
@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-#define STRAND_API __attribute__((visibility("default")))
+#define STRAND_API      __attribute__((visibility("default")))
 #define STRAND_MUST_USE __attribute__((warn_unused_result))
 
 /* Values never change and are never reused. */

@@ -49,8 +49,8 @@ grep -q '^producerId: 44 .* lastTimestamp: 1700000000002 $' out || fail "a produ
 "$strandline" dump 00000000000000001016.snapshot --json | sed -n 1p >out
 grep -q '^{"producerId":42,"producerEpoch":3,"lastSequence":13,"lastOffset":1014,"offsetDelta":6,"timestamp":1700000000000,"coordinatorEpoch":9,"currentTxnFirstOffset":-1}$' out ||
     fail "snapshot as JSON: $(cat out)"
-shows leader-epoch-checkpoint 'epoch: 0 startOffset: 0;epoch: 1 startOffset: 35;epoch: 5 startOffset: 1000;'
-shows leader-epoch-checkpoint '{"epoch":0,"startOffset":0};{"epoch":1,"startOffset":35};{"epoch":5,"startOffset":1000};' --json
+shows leader-epoch-checkpoint 'epoch: 0 startOffset: 0;epoch: 1 startOffset: 35;epoch: 2 startOffset: 70;epoch: 5 startOffset: 1000;'
+shows leader-epoch-checkpoint '{"epoch":0,"startOffset":0};{"epoch":1,"startOffset":35};{"epoch":2,"startOffset":70};{"epoch":5,"startOffset":1000};' --json
 shows recovery-point-offset-checkpoint 'topic: mixed partition: 0 offset: 1016;'
 shows log-start-offset-checkpoint ''
 shows replication-offset-checkpoint '{"topic":"with.dots_and-dashes","partition":12,"offset":9223372036854775807};{"topic":"mixed","partition":0,"offset":1016};' --json
@@ -80,3 +80,16 @@ refuses leader-epoch-checkpoint 'leader-epoch-checkpoint' 2
 grep -q 'epoch: 0 startOffset: 0' out || fail "the first epoch is not shown"
 printf '0\n1\nt\033 0 5\n' >cleaner-offset-checkpoint
 refuses cleaner-offset-checkpoint 'it names no topic' 2
+
+# A broker's directory, where what was compacted away leaves a hole between two segments: all of it is
+# read, and nothing of it is lost when we write.
+mkdir data
+cp -r "$fixtures/segments/mixed-0" "$fixtures"/files/* data/
+printf '#\n#date\ncluster.id=5L6g3nShT-eMCtK--X86sw\nversion=1\nnode.id=1\n' >data/meta.properties
+"$strandline" read mixed --json --data data >before
+[ "$(wc -l <before)" -eq 119 ] || fail "read: $(wc -l <before) records" # and two markers
+echo ours | "$strandline" append mixed --data data
+"$strandline" read mixed --json --data data >after
+head -n 119 after | cmp - before || fail "records changed when we appended"
+tail -n 1 after | grep -q '^{"offset":1016,.*"value":"ours"' || fail "append: $(tail -n 1 after)"
+"$strandline" verify --data data | grep -q '^mixed/0 ok: offsets 0 to 1017, 122 records,' || fail verify

@@ -40,11 +40,11 @@ expect "last line" \
 expect "all" 'one two three ' "$("$strandline" read orders | tr '\n' ' ')"
 
 # A signal ends the input: what is whole is appended, the exit code tells.
-"$strandline" append orders/1 --acks <in >out &
+"$strandline" append orders/1 --acks <in >signalled &
 writer=$!
 exec 3>in
 printf 'one\ntwo\nthr' >&3
-wait_for grep -q '^0 1$' out
+wait_for grep -q '^0 1$' signalled
 kill -TERM "$writer"
 code=0
 wait "$writer" || code=$?

@@ -118,7 +118,7 @@ set_fields(struct mutation *mutation)
     for (size_t i = 0; i < sizeof FIELDS / sizeof FIELDS[0]; i++) {
         size_t size = FIELDS[i].size;
         uint64_t top = UINT64_C(1) << (8 * size - 1);
-        uint64_t values[] = {0, 1, UINT64_MAX, top, top - 1, top - 2, mutation->size};
+        uint64_t values[] = {0, 1, 2, 3, 4, UINT64_MAX, top, top - 1, top - 2, mutation->size};
 
         for (size_t j = 0; j < sizeof values / sizeof values[0]; j++) {
             uint8_t *batch = copy_of(mutation->batch, mutation->size);

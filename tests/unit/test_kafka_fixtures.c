@@ -278,11 +278,11 @@ Test(kafka_fixtures, leader_epochs_are_read_and_written_byte_for_byte)
     cr_assert_eq(
         strand_leader_epochs_load(strand_fs_posix(), KAFKA_DIR "segments/mixed-0", &epochs),
         STRAND_OK, "%s", strand_error_message());
-    cr_assert_eq(epochs.count, 3u);
+    cr_assert_eq(epochs.count, 4u);
     cr_assert_eq(epochs.entries[1].epoch, 1);
     cr_assert_eq(epochs.entries[1].start_offset, 35);
-    cr_assert_eq(epochs.entries[2].epoch, 5);
-    cr_assert_eq(epochs.entries[2].start_offset, 1000);
+    cr_assert_eq(epochs.entries[3].epoch, 5);
+    cr_assert_eq(epochs.entries[3].start_offset, 1000);
     cr_assert_eq(strand_leader_epochs_store(strand_fs_posix(), scratch, &epochs), STRAND_OK);
     scratch_path(path, STRAND_LEADER_EPOCH_NAME);
     check_same_file(KAFKA_DIR "segments/mixed-0", STRAND_LEADER_EPOCH_NAME, path);

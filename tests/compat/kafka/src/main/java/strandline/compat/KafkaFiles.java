@@ -136,7 +136,8 @@ final class KafkaFiles {
                 new HashMap<>(), true);
 
         new LeaderEpochCheckpointFile(LeaderEpochCheckpointFile.newFile(partition.toFile()), failures)
-                .write(List.of(new EpochEntry(0, 0), new EpochEntry(1, 35), new EpochEntry(5, 1000)));
+                .write(List.of(new EpochEntry(0, 0), new EpochEntry(1, 35), new EpochEntry(2, 70),
+                        new EpochEntry(5, SECOND_BASE)));
         PartitionMetadataFile metadata = new PartitionMetadataFile(
                 PartitionMetadataFile.newFile(partition.toFile()), failures);
         metadata.record(Uuid.fromString("AAAAAAAAQACAAAAAAAAAKg"));
