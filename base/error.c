@@ -146,8 +146,10 @@ strand_error_message(void)
 void
 strand_error_offsets(int64_t *out_first, int64_t *out_next)
 {
-    *out_first = record.first_offset;
-    *out_next = record.next_offset;
+    if (out_first != NULL)
+        *out_first = record.first_offset;
+    if (out_next != NULL)
+        *out_next = record.next_offset;
 }
 
 const char *

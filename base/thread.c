@@ -39,6 +39,15 @@ strand_mutex_lock(struct strand_mutex *mutex)
     strand_assert(result == 0);
 }
 
+STRAND_UNCHECKED_LOCKS bool
+strand_mutex_try_lock(struct strand_mutex *mutex)
+{
+    int result = pthread_mutex_trylock(&mutex->native);
+
+    strand_assert(result == 0 || result == EBUSY);
+    return result == 0;
+}
+
 STRAND_UNCHECKED_LOCKS void
 strand_mutex_unlock(struct strand_mutex *mutex)
 {

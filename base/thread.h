@@ -13,16 +13,18 @@
 #include "strandline/status.h"
 
 #if defined(__clang__)
-#define STRAND_CAPABILITY      __attribute__((capability("mutex")))
-#define STRAND_REQUIRES(...)   __attribute__((requires_capability(__VA_ARGS__)))
-#define STRAND_ACQUIRES(...)   __attribute__((acquire_capability(__VA_ARGS__)))
-#define STRAND_RELEASES(...)   __attribute__((release_capability(__VA_ARGS__)))
-#define STRAND_UNCHECKED_LOCKS __attribute__((no_thread_safety_analysis))
+#define STRAND_CAPABILITY        __attribute__((capability("mutex")))
+#define STRAND_REQUIRES(...)     __attribute__((requires_capability(__VA_ARGS__)))
+#define STRAND_ACQUIRES(...)     __attribute__((acquire_capability(__VA_ARGS__)))
+#define STRAND_RELEASES(...)     __attribute__((release_capability(__VA_ARGS__)))
+#define STRAND_TRY_ACQUIRES(...) __attribute__((try_acquire_capability(__VA_ARGS__)))
+#define STRAND_UNCHECKED_LOCKS   __attribute__((no_thread_safety_analysis))
 #else
 #define STRAND_CAPABILITY
 #define STRAND_REQUIRES(...)
 #define STRAND_ACQUIRES(...)
 #define STRAND_RELEASES(...)
+#define STRAND_TRY_ACQUIRES(...)
 #define STRAND_UNCHECKED_LOCKS
 #endif
 
@@ -33,6 +35,8 @@ struct STRAND_CAPABILITY strand_mutex {
 void strand_mutex_init(struct strand_mutex *mutex);
 void strand_mutex_deinit(struct strand_mutex *mutex);
 void strand_mutex_lock(struct strand_mutex *mutex) STRAND_ACQUIRES(*mutex);
+bool strand_mutex_try_lock(struct strand_mutex *mutex)
+    STRAND_TRY_ACQUIRES(true, *mutex); /* false: it is held */
 void strand_mutex_unlock(struct strand_mutex *mutex) STRAND_RELEASES(*mutex);
 
 struct strand_condition {

@@ -116,6 +116,16 @@ assign_given_level(struct strand_log_config *config, int64_t given)
 }
 
 int
+strand_check_struct_size(const char *what, size_t given, size_t least)
+{
+    if (given < least)
+        return strand_fail(STRAND_ERR_INVALID,
+                           "%s: struct_size %zu is smaller than %zu: set it to sizeof", what, given,
+                           least);
+    return STRAND_OK;
+}
+
+int
 strand_log_config_init(const struct strand_log_options *options,
                        struct strand_log_config *out_config)
 {
@@ -124,10 +134,9 @@ strand_log_config_init(const struct strand_log_options *options,
     for (size_t i = 0; i < OPTION_COUNT; i++)
         *member_of(&config, &OPTIONS[i]) = OPTIONS[i].initial;
     if (options != NULL) {
-        if (options->struct_size < sizeof *options)
-            return strand_fail(STRAND_ERR_INVALID, "log options: struct_size %zu is not set",
-                               options->struct_size);
-        int status = assign_given(&config, "segment.bytes", options->segment_bytes);
+        int status = strand_check_struct_size("log options", options->struct_size, sizeof *options);
+        if (status == STRAND_OK)
+            status = assign_given(&config, "segment.bytes", options->segment_bytes);
         if (status == STRAND_OK)
             status = assign_given(&config, "segment.ms", options->segment_ms);
         if (status == STRAND_OK)
@@ -239,9 +248,9 @@ strand_engine_config_init(const struct strand_engine_options *options,
 
     if (options == NULL)
         options = &defaults;
-    if (options->struct_size < sizeof *options)
-        return strand_fail(STRAND_ERR_INVALID, "engine options: struct_size %zu is not set",
-                           options->struct_size);
+    int status = strand_check_struct_size("engine options", options->struct_size, sizeof *options);
+    if (status != STRAND_OK)
+        return status;
     if ((options->flags & ~known) != 0)
         return strand_fail(STRAND_ERR_INVALID, "engine options: unknown flags 0x%" PRIx32,
                            options->flags & ~known);
@@ -254,8 +263,12 @@ strand_engine_config_init(const struct strand_engine_options *options,
         return strand_fail(STRAND_ERR_INVALID,
                            "engine options: the file system table is incomplete");
 
+    uint32_t flags = options->flags;
+    if ((flags & STRAND_ENGINE_READ_ONLY) != 0) /* the writer may shorten files under a map */
+        flags |= STRAND_ENGINE_COPY_READS;
+
     *out_config = (struct strand_engine_config){
-        .flags = options->flags,
+        .flags = flags,
         .descriptor_budget = options->descriptor_budget,
         .commit_interval_ns =
             (options->commit_interval_ms != 0 ? (int64_t)options->commit_interval_ms

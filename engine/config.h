@@ -47,6 +47,9 @@ STRAND_MUST_USE int strand_log_config_set(struct strand_log_config *config, cons
 STRAND_MUST_USE int strand_log_config_get(const struct strand_log_config *config, const char *name,
                                           char *value, size_t value_size);
 
+/* Whether the struct_size of WHAT, GIVEN, covers the LEAST bytes that this build reads. */
+STRAND_MUST_USE int strand_check_struct_size(const char *what, size_t given, size_t least);
+
 /* Engine options with every default filled in. */
 struct strand_engine_config {
     uint32_t flags;

@@ -36,12 +36,13 @@ struct strand_cursor {
 static int
 check_cursor_options(const struct strand_cursor_options *options)
 {
-    if (options->struct_size < sizeof *options || options->isolation < STRAND_READ_COMMITTED ||
-        options->isolation > STRAND_READ_WRITTEN)
-        return strand_fail(STRAND_ERR_INVALID,
-                           "cursor options: struct_size %zu, isolation %" PRId32,
-                           options->struct_size, options->isolation);
-    return STRAND_OK;
+    int status = strand_check_struct_size("cursor options", options->struct_size, sizeof *options);
+
+    if (status == STRAND_OK &&
+        (options->isolation < STRAND_READ_COMMITTED || options->isolation > STRAND_READ_WRITTEN))
+        status = strand_fail(STRAND_ERR_INVALID, "cursor options: unknown isolation %" PRId32,
+                             options->isolation);
+    return status;
 }
 
 static int
@@ -75,6 +76,9 @@ strand_cursor_open(struct strand_log *log, int64_t offset,
 
     options = options != NULL ? options : &defaults;
     int status = strand_log_check(log);
+    if (status == STRAND_OK && out_cursor == NULL)
+        status = strand_fail(STRAND_ERR_INVALID, "read %s: no place for the cursor was given",
+                             log->name);
     if (status == STRAND_OK)
         status = check_cursor_options(options);
     if (status == STRAND_OK)
@@ -147,14 +151,15 @@ strand_cursor_close(struct strand_cursor *cursor)
 int64_t
 strand_cursor_offset(const struct strand_cursor *cursor)
 {
-    return cursor->offset;
+    return cursor == NULL ? -1 : cursor->offset;
 }
 
 int
 strand_cursor_seek(struct strand_cursor *cursor, int64_t offset)
 {
+    if (cursor == NULL)
+        return strand_fail(STRAND_ERR_INVALID, "seek: no cursor was given");
     int status = strand_log_check(cursor->log);
-
     if (status == STRAND_OK)
         status = resolve(cursor->log, offset, cursor->options.isolation, &offset);
     if (status != STRAND_OK)
@@ -208,9 +213,9 @@ refuse_batch(struct strand_cursor *cursor, int64_t first, int64_t next, int stat
                              cursor->log->name, first, next - 1, reason);
         strand_error_set_offsets(first, next);
     } else {
-        status = strand_log_fail_corrupt(cursor->log, first, next, reason);
+        status = strand_log_fail_read(cursor->log, first, next, status);
     }
-    return skip_to(cursor, next, status);
+    return status == STRAND_ERR_TRUNCATED ? status : skip_to(cursor, next, status);
 }
 
 static int
@@ -274,7 +279,8 @@ int
 strand_cursor_next(struct strand_cursor *cursor, struct strand_record *out_record)
 {
     if (cursor == NULL || out_record == NULL)
-        return strand_fail(STRAND_ERR_INVALID, "read: no cursor or no record was given");
+        return strand_fail(STRAND_ERR_INVALID, "read: no %s was given",
+                           cursor == NULL ? "cursor" : "place for the record");
     int status = strand_log_check(cursor->log);
     if (status != STRAND_OK)
         return status;
@@ -351,6 +357,21 @@ put_flat(uint8_t *to, size_t size, const struct strand_record *record)
     memset(to, 0, (size_t)(end - to));
 }
 
+static int
+check_flat_arguments(const struct strand_cursor *cursor, const void *buffer, size_t buffer_size,
+                     const size_t *out_size, const size_t *out_count)
+{
+    const char *missing = cursor == NULL                      ? "cursor"
+                          : buffer == NULL && buffer_size > 0 ? "buffer"
+                          : out_size == NULL                  ? "place for the size"
+                          : out_count == NULL                 ? "place for the count"
+                                                              : NULL;
+
+    return missing == NULL
+               ? STRAND_OK
+               : strand_fail(STRAND_ERR_INVALID, "read into a buffer: no %s was given", missing);
+}
+
 /* Keep a record that did not fit for the next call. */
 static void
 keep(struct strand_cursor *cursor, const struct strand_record *record)
@@ -367,8 +388,10 @@ strand_cursor_read(struct strand_cursor *cursor, void *buffer, size_t buffer_siz
     struct strand_record record;
     size_t used = 0;
     size_t count = 0;
-    int status;
 
+    int status = check_flat_arguments(cursor, buffer, buffer_size, out_size, out_count);
+    if (status != STRAND_OK)
+        return status;
     while ((status = strand_cursor_next(cursor, &record)) == STRAND_OK) {
         size_t size = flat_size(&record);
 

@@ -139,7 +139,8 @@ holds_segments(const struct strand_fs *fs, const char *directory, const char *na
     for (size_t i = 0; i < names.count && !*out_holds; i++)
         *out_holds = strand_segment_name_parse(names.names[i], &base_offset);
     strand_names_free(&names);
-    return status;
+    /* One that cannot be read is no evidence; beside other evidence it is a log that has failed. */
+    return status == STRAND_ERR_PERMISSION || status == STRAND_ERR_IO ? STRAND_OK : status;
 }
 
 static int
@@ -208,7 +209,10 @@ in_use(struct strand_data_directory *directory)
     if (strand_file_read(&directory->lock, text, sizeof text - 1, 0, &size) != STRAND_OK)
         size = 0;
     text[size] = '\0';
-    text[strcspn(text, "\n")] = '\0';
+    size = strcspn(text, "\n");
+    while (size > 0 && text[size - 1] == ' ') /* the owner's name is padded */
+        size--;
+    text[size] = '\0';
     return strand_fail(STRAND_ERR_IN_USE, "open %s: in use by %s", directory->path,
                        text[0] != '\0' ? text : "another process");
 }

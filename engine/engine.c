@@ -220,7 +220,8 @@ strand_engine_open(const char *directory, const struct strand_engine_options *op
     struct strand_engine_config config;
 
     if (directory == NULL || directory[0] == '\0' || out_engine == NULL)
-        return strand_fail(STRAND_ERR_INVALID, "open an engine: no directory was given");
+        return strand_fail(STRAND_ERR_INVALID, "open an engine: no %s was given",
+                           out_engine == NULL ? "place for the engine" : "directory");
     int status = strand_engine_config_init(options, &config);
     if (status != STRAND_OK)
         return status;
@@ -387,13 +388,17 @@ info_of(struct strand_log *log, struct info_texts *texts)
         .log_start = log->log_start,
         .high_watermark = log->high_watermark,
         .log_end = log->log_end,
-        .segment_count = (uint32_t)log->segment_count,
         .recovered_cut_bytes = log->recovered_cut_bytes,
         .recovered_first_offset = log->recovered_first_offset,
         .recovered_reason = texts->recovered_reason,
     };
-    for (size_t i = 0; i < log->segment_count; i++)
-        info.size_bytes += (uint64_t)log->segments[i]->size;
+    for (size_t i = 0; i < log->segment_count; i++) { /* runs of one damaged file follow another */
+        const struct strand_log_segment *run = log->segments[i];
+
+        info.size_bytes += (uint64_t)(run->size - run->start_position);
+        if (i == 0 || run->file_base_offset != log->segments[i - 1]->file_base_offset)
+            info.segment_count++;
+    }
     memcpy(texts->reason, log->reason, sizeof texts->reason);
     memcpy(texts->recovered_reason, log->recovered_reason, sizeof texts->recovered_reason);
     strand_mutex_unlock(&log->state);

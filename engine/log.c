@@ -84,6 +84,9 @@ strand_log_positions(struct strand_log *log, struct strand_positions *out_positi
 {
     int status = strand_log_check(log);
 
+    if (status == STRAND_OK && out_positions == NULL)
+        status = strand_fail(STRAND_ERR_INVALID, "look at %s: no place for the positions was given",
+                             log->name);
     if (status != STRAND_OK)
         return status;
     strand_mutex_lock(&log->state);
@@ -112,6 +115,9 @@ strand_log_set_high_watermark(struct strand_log *log, int64_t offset)
                            "set the high watermark of %s: it is not replicated, its high watermark "
                            "is its durable end",
                            log->name);
+    if (offset < 0)
+        return strand_fail(STRAND_ERR_INVALID, "set the high watermark of %s: offset %" PRId64,
+                           log->name, offset);
     strand_mutex_lock(&log->state);
     if (offset > log->wanted_watermark)
         log->wanted_watermark = offset;
@@ -132,6 +138,9 @@ strand_log_set(struct strand_log *log, const char *name, const char *value)
 {
     int status = strand_log_check(log);
 
+    if (status == STRAND_OK && (name == NULL || value == NULL))
+        status = strand_fail(STRAND_ERR_INVALID, "set an option of %s: no %s was given", log->name,
+                             name == NULL ? "name" : "value");
     if (status != STRAND_OK)
         return status;
     strand_mutex_lock(&log->state);
@@ -145,6 +154,9 @@ strand_log_get(struct strand_log *log, const char *name, char *value, size_t val
 {
     int status = strand_log_check(log);
 
+    if (status == STRAND_OK && (name == NULL || value == NULL))
+        status = strand_fail(STRAND_ERR_INVALID, "get an option of %s: no %s was given", log->name,
+                             name == NULL ? "name" : "place for the value");
     if (status != STRAND_OK)
         return status;
     strand_mutex_lock(&log->state);

@@ -134,6 +134,23 @@ wait_for_gate(struct strand_log *log, struct place *out_place)
     return status;
 }
 
+/* Offsets end at INT64_MAX: is there room for those of ENTRY? */
+static int
+check_span(const struct strand_log *log, const struct entry *entry, const struct place *place)
+{
+    int64_t left = INT64_MAX - place->log_end;
+
+    for (size_t at = 0; at < entry->size; at += (size_t)strand_batch_size(entry->data + at)) {
+        left -=
+            strand_batch_end_offset(entry->data + at) - strand_batch_base_offset(entry->data + at);
+        if (left < 0)
+            return strand_fail(STRAND_ERR_OUT_OF_RANGE,
+                               "append to %s: no offsets are left above %" PRId64, log->name,
+                               place->log_end);
+    }
+    return STRAND_OK;
+}
+
 static void
 stamp(const struct entry *entry, const struct place *place)
 {
@@ -197,6 +214,8 @@ append_locked(struct strand_log *log, const struct entry *entry, struct strand_a
     if (status == STRAND_OK && entry->is_follower)
         status = strand_log_check_follower_offset(log, entry->data, place.log_end);
     else if (status == STRAND_OK)
+        status = check_span(log, entry, &place);
+    if (status == STRAND_OK && !entry->is_follower)
         stamp(entry, &place);
     if (status == STRAND_OK)
         status = write_entry(log, entry);
@@ -216,9 +235,10 @@ static const struct strand_append_options DEFAULT_OPTIONS = {.struct_size = size
 static int
 check_options(const struct strand_append_options *options)
 {
-    if (options->struct_size < sizeof *options)
-        return strand_fail(STRAND_ERR_INVALID, "append options: struct_size %zu is not set",
-                           options->struct_size);
+    int status = strand_check_struct_size("append options", options->struct_size, sizeof *options);
+
+    if (status != STRAND_OK)
+        return status;
     if (options->durability != STRAND_DURABLE && options->durability != STRAND_WRITTEN)
         return strand_fail(STRAND_ERR_INVALID, "append options: unknown durability %" PRId32,
                            options->durability);
@@ -278,7 +298,9 @@ encode(struct strand_log *log, const struct settings *settings, const struct str
     status =
         strand_batch_encode(&header, records, count, &encoding, log->engine->codecs, scratch, out);
     strand_buffer_put(log->engine->buffers, scratch);
-    return status == STRAND_OK ? check_size(log, settings, out->size) : status;
+    if (status != STRAND_OK)
+        return strand_fail_context(status, "append to %s", log->name);
+    return check_size(log, settings, out->size);
 }
 
 static int64_t
@@ -297,8 +319,11 @@ strand_log_append(struct strand_log *log, const struct strand_record *records, s
     int status = strand_log_check_writable(log);
     if (status == STRAND_OK)
         status = check_options(options);
-    if (status == STRAND_OK && (records == NULL || count == 0 || count > INT32_MAX))
-        status = strand_fail(STRAND_ERR_INVALID, "append to %s: %zu records", log->name, count);
+    if (status == STRAND_OK && (records == NULL || count == 0))
+        status = strand_fail(STRAND_ERR_INVALID, "append to %s: no records were given", log->name);
+    if (status == STRAND_OK && count > INT32_MAX)
+        status = strand_fail(STRAND_ERR_INVALID, "append to %s: %zu records are too many",
+                             log->name, count);
     if (status == STRAND_OK)
         status = strand_buffer_take(log->engine->buffers, 0, &buffer);
     if (status != STRAND_OK)
@@ -371,10 +396,13 @@ accept_produced(struct strand_log *log, const struct settings *settings, struct 
         status = check_size(log, settings, (size_t)strand_batch_size(copy->data + at));
         if (status == STRAND_OK)
             status = check_timestamp_type(log, copy->data + at);
-        if (status == STRAND_OK)
-            status = strand_batch_check_produced(copy->data + at, log->engine->codecs, scratch,
-                                                 &largest);
-        if (status == STRAND_OK)
+        if (status != STRAND_OK)
+            break;
+        status =
+            strand_batch_check_produced(copy->data + at, log->engine->codecs, scratch, &largest);
+        if (status != STRAND_OK)
+            status = strand_fail_context(status, "append to %s: at byte %zu", log->name, at);
+        else
             strand_batch_set_max_timestamp(copy->data + at, type,
                                            type == STRAND_LOG_APPEND_TIME ? now_ms : largest);
     }
@@ -431,9 +459,11 @@ strand_log_append_batches(struct strand_log *log, const void *data, size_t size,
     int status = strand_log_check_writable(log);
     if (status == STRAND_OK)
         status = check_options(options);
-    if (status == STRAND_OK && (data == NULL || size == 0 || size > INT32_MAX))
-        status =
-            strand_fail(STRAND_ERR_INVALID, "append to %s: %zu bytes of batches", log->name, size);
+    if (status == STRAND_OK && (data == NULL || size == 0))
+        status = strand_fail(STRAND_ERR_INVALID, "append to %s: no batches were given", log->name);
+    if (status == STRAND_OK && size > INT32_MAX)
+        status = strand_fail(STRAND_ERR_INVALID, "append to %s: %zu bytes of batches are too many",
+                             log->name, size);
     if (status == STRAND_OK)
         status = strand_buffer_take(log->engine->buffers, size, &copy);
     if (status != STRAND_OK)

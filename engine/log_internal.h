@@ -67,7 +67,8 @@ struct strand_log {
     int64_t durable_end;
     int64_t log_end;
     uint64_t generation;
-    uint64_t unsynced_bytes; /* appended since the last round began */
+    uint64_t first_generation; /* when it was opened: older tickets are of an earlier life */
+    uint64_t unsynced_bytes;   /* appended since the last round began */
     struct strand_leader_epochs epochs;
     struct strand_log_segment **segments; /* owned; ascending; at least one while serving */
     size_t segment_count;

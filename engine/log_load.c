@@ -216,7 +216,7 @@ set_positions(struct strand_log *log, const struct strand_recovered_log *recover
                                     log->durable_end);
     log->wanted_watermark = log->high_watermark;
     log->generation = recovered->generation;
-    if (recovered->has_cut || log->generation == 0)
+    if (!strand_engine_is_read_only(log->engine) && (recovered->has_cut || log->generation == 0))
         log->generation = strand_engine_draw_generation(log->engine, log->generation);
     log->recovered_cut_bytes = recovered->cut_bytes;
     log->recovered_first_offset = recovered->cut_first_offset;
@@ -370,6 +370,7 @@ load(struct strand_log *log, const struct strand_kafka_offsets *kafka)
     status = recover(log, kafka, slot, is_new, &recovered);
     if (status == STRAND_OK)
         status = adopt(log, &recovered, slot, kafka->committed);
+    log->first_generation = log->generation;
     strand_recovered_log_deinit(&recovered);
     return status;
 }

@@ -206,6 +206,7 @@ strand_log_create(struct strand_engine *engine, const char *topic, int32_t parti
         return status;
     log->is_replicated = is_replicated;
     log->generation = strand_engine_draw_generation(engine, 0);
+    log->first_generation = log->generation;
     strand_mutex_lock(&log->commit);
     status = strand_log_identity_create(
         engine->config.fs, is_replicated ? STRAND_LOG_IS_REPLICATED : 0, &log->identity);
@@ -293,7 +294,8 @@ strand_log_open(struct strand_engine *engine, const char *topic, int32_t partiti
 
     int status = strand_engine_check(engine);
     if (status == STRAND_OK && (topic == NULL || out_log == NULL))
-        status = strand_fail(STRAND_ERR_INVALID, "open a log: no topic was given");
+        status = strand_fail(STRAND_ERR_INVALID, "open a log: no %s was given",
+                             topic == NULL ? "topic" : "place for the log");
     if (status == STRAND_OK)
         status = strand_partition_name_format(topic, partition, name);
     if (status == STRAND_OK)

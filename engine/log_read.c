@@ -34,6 +34,42 @@ struct span {
     int64_t next_offset;
 };
 
+/* A reader beside a writer: has the log been cut since it was opened here? */
+static bool
+was_cut_elsewhere(const struct strand_log *log)
+{
+    const struct strand_engine *engine = log->engine;
+    struct strand_frontier *frontier = NULL;
+    struct strand_frontier_slot slot;
+    int64_t bad_slots;
+
+    if (!strand_engine_is_read_only(engine) ||
+        strand_frontier_open(engine->config.fs, engine->directory.path, false, &frontier,
+                             &bad_slots) != STRAND_OK)
+        return false;
+    bool was_cut = strand_frontier_find(frontier, log->identity.id, &slot) &&
+                   slot.generation != log->first_generation;
+    (void)strand_frontier_close(frontier);
+    return was_cut;
+}
+
+int
+strand_log_fail_read(const struct strand_log *log, int64_t first, int64_t next, int status)
+{
+    char reason[STRAND_ERROR_MESSAGE_SIZE_MAX / 2];
+    bool is_damage = status == STRAND_ERR_BATCH || status == STRAND_ERR_MAGIC;
+
+    (void)snprintf(reason, sizeof reason, "%s", strand_error_message());
+    if ((is_damage || status == STRAND_ERR_IO) && was_cut_elsewhere(log)) {
+        status = strand_fail(STRAND_ERR_TRUNCATED,
+                             "read %s: another process has truncated it: open it again", log->name);
+        strand_error_set_offsets(first, next);
+        return status;
+    }
+    return is_damage ? strand_log_fail_corrupt(log, first, next, reason)
+                     : strand_fail(status, "%s", reason);
+}
+
 int
 strand_log_fail_corrupt(const struct strand_log *log, int64_t first, int64_t next,
                         const char *reason)
@@ -157,17 +193,6 @@ look_at_header(const struct window *window, int64_t position,
     return status;
 }
 
-/* The failure of a walk as what a reader must know: which offsets it cannot have. */
-static int
-damaged(const struct window *window, int64_t first, int status)
-{
-    if (status != STRAND_ERR_BATCH && status != STRAND_ERR_MAGIC)
-        return status;
-    char reason[STRAND_ERROR_MESSAGE_SIZE_MAX / 2];
-    (void)snprintf(reason, sizeof reason, "%s", strand_error_message());
-    return strand_log_fail_corrupt(window->segment->log, first, window->next_base, reason);
-}
-
 /* The whole batches from the one that holds OFFSET on, at most MAX_BYTES, at least one, all below
  * the limit.  A size of 0: none is readable yet. */
 static int
@@ -188,7 +213,8 @@ find_span(const struct window *window, int64_t offset, uint32_t max_bytes, struc
         if (status != STRAND_OK && span.size > 0)
             break; /* what is in front of the damage is good */
         if (status != STRAND_OK)
-            return damaged(window, expected > offset ? expected : offset, status);
+            return strand_log_fail_read(window->segment->log, expected > offset ? expected : offset,
+                                        window->next_base, status);
 
         int64_t size = strand_batch_size(header);
         expected = strand_batch_end_offset(header);
@@ -296,6 +322,8 @@ strand_log_fetch_unchecked(struct strand_log *log, int64_t offset, int isolation
         status = find_span(&window, offset, max_bytes, &span);
         if (status == STRAND_OK && span.size > 0)
             status = deliver(&window, &span, &fetch);
+        if (status == STRAND_ERR_IO)
+            status = strand_log_fail_read(log, offset, window.next_base, status);
         if (fetch.segment == NULL)
             unpin(log, window.segment);
         if (status != STRAND_OK)
@@ -311,12 +339,10 @@ check_crcs(struct strand_log *log, const struct strand_fetch *fetch)
     const uint8_t *data = fetch->data;
 
     for (size_t at = 0; at < fetch->size; at += (size_t)strand_batch_size(data + at)) {
-        if (strand_batch_check(data + at, fetch->size - at) != STRAND_OK) {
-            char reason[STRAND_ERROR_MESSAGE_SIZE_MAX / 2];
-            (void)snprintf(reason, sizeof reason, "%s", strand_error_message());
-            return strand_log_fail_corrupt(log, strand_batch_base_offset(data + at),
-                                           strand_batch_end_offset(data + at), reason);
-        }
+        int status = strand_batch_check(data + at, fetch->size - at);
+        if (status != STRAND_OK)
+            return strand_log_fail_read(log, strand_batch_base_offset(data + at),
+                                        strand_batch_end_offset(data + at), status);
     }
     return STRAND_OK;
 }
@@ -329,12 +355,16 @@ strand_log_fetch(struct strand_log *log, int64_t offset, const struct strand_fet
 
     options = options != NULL ? options : &defaults;
     int status = strand_log_check(log);
+    if (status == STRAND_OK && out_fetch == NULL)
+        status = strand_fail(STRAND_ERR_INVALID, "fetch from %s: no place for the fetch was given",
+                             log->name);
+    if (status == STRAND_OK)
+        status = strand_check_struct_size("fetch options", options->struct_size, sizeof *options);
     if (status != STRAND_OK)
         return status;
-    if (options->struct_size < sizeof *options || options->isolation < STRAND_READ_COMMITTED ||
-        options->isolation > STRAND_READ_WRITTEN)
-        return strand_fail(STRAND_ERR_INVALID, "fetch options: struct_size %zu, isolation %" PRId32,
-                           options->struct_size, options->isolation);
+    if (options->isolation < STRAND_READ_COMMITTED || options->isolation > STRAND_READ_WRITTEN)
+        return strand_fail(STRAND_ERR_INVALID, "fetch options: unknown isolation %" PRId32,
+                           options->isolation);
 
     struct strand_fetch fetch;
     status = strand_log_fetch_unchecked(

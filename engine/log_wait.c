@@ -44,7 +44,11 @@ look_for_append_locked(const struct strand_log *log, const struct goal *goal)
     const struct strand_appended *appended = goal->appended;
     int64_t reached = goal->kind == GOAL_DURABLE ? log->durable_end : log->high_watermark;
 
-    if (strand_log_was_cut_locked(log, appended->generation, appended->end_offset)) {
+    if (appended->generation > log->generation)
+        return strand_fail(STRAND_ERR_INVALID, "wait for %s: the append is of another log",
+                           log->name);
+    if (appended->generation < log->first_generation ||
+        strand_log_was_cut_locked(log, appended->generation, appended->end_offset)) {
         int status = strand_fail(STRAND_ERR_TRUNCATED,
                                  "%s: offsets %" PRId64 " to %" PRId64 " were truncated", log->name,
                                  appended->base_offset, appended->end_offset - 1);

@@ -73,27 +73,77 @@ take_file(struct strand_log_segment *segment)
     return file;
 }
 
+/* Close one file that may be closed; false: there is none. */
+static bool
+close_one(struct strand_segment_cache *cache)
+{
+    struct strand_segment *file = NULL;
+
+    strand_mutex_lock(&cache->lock);
+    uint32_t looks = 2 * cache->open_count; /* once to take the second chance, once for real */
+    while (cache->open_count >= cache->budget && looks-- > 0 && file == NULL) {
+        struct strand_log_segment *segment = cache->hand;
+
+        file = take_file(segment);
+        cache->hand = segment->cache_next;
+        if (file != NULL)
+            link_out(cache, segment);
+    }
+    strand_mutex_unlock(&cache->lock);
+    /* Its content is durable: nothing is lost with an error of close. */
+    (void)strand_segment_close(file);
+    return file != NULL;
+}
+
+/* A log that keeps a file open only because its content is not durable, pinned; NULL: there is
+ * none, or there is room. */
+static struct strand_log *
+take_dirty_log(struct strand_segment_cache *cache)
+{
+    struct strand_log *log = NULL;
+
+    strand_mutex_lock(&cache->lock);
+    uint32_t looks = cache->open_count >= cache->budget ? cache->open_count : 0;
+    for (; looks > 0 && log == NULL; looks--) {
+        struct strand_log_segment *segment = cache->hand;
+
+        cache->hand = segment->cache_next;
+        strand_mutex_lock(&segment->log->state);
+        if (segment->is_listed && segment->references == 1 &&
+            segment->log->health == STRAND_LOG_HEALTHY && strand_log_segment_is_dirty(segment)) {
+            log = segment->log;
+            log->pin_count++;
+        }
+        strand_mutex_unlock(&segment->log->state);
+    }
+    strand_mutex_unlock(&cache->lock);
+    return log;
+}
+
+/* Make such a log durable, so that its file may be closed.  One that is being worked on is left. */
+static bool
+commit_one(struct strand_segment_cache *cache)
+{
+    struct strand_log *log = take_dirty_log(cache);
+    bool is_durable = false;
+
+    if (log == NULL)
+        return false;
+    if (strand_mutex_try_lock(&log->commit)) {
+        is_durable = strand_log_commit_locked(log) == STRAND_OK;
+        strand_mutex_unlock(&log->commit);
+    }
+    strand_mutex_lock(&log->state);
+    log->pin_count--;
+    strand_mutex_unlock(&log->state);
+    return is_durable;
+}
+
 void
 strand_segment_cache_make_room(struct strand_segment_cache *cache)
 {
-    struct strand_segment *file;
-
-    do {
-        file = NULL;
-        strand_mutex_lock(&cache->lock);
-        uint32_t looks = 2 * cache->open_count; /* once to take the second chance, once for real */
-        while (cache->open_count >= cache->budget && looks-- > 0 && file == NULL) {
-            struct strand_log_segment *segment = cache->hand;
-
-            file = take_file(segment);
-            cache->hand = segment->cache_next;
-            if (file != NULL)
-                link_out(cache, segment);
-        }
-        strand_mutex_unlock(&cache->lock);
-        /* Its content is durable: nothing is lost with an error of close. */
-        (void)strand_segment_close(file);
-    } while (file != NULL);
+    while (close_one(cache) || commit_one(cache))
+        continue;
 }
 
 void

@@ -2,8 +2,8 @@
  *
  * Every open file of a log segment is in one ring.  Before another is opened, files that nobody
  * uses and whose content is durable are closed, those not used for longest first (second chance).
- * When there is none the budget is exceeded rather than anything refused: what holds descriptors
- * then are readers and data that is not durable yet, and both pass.
+ * When there is none, a log whose content is not durable yet gets a commit round, and then its file
+ * goes.  Only what readers hold, and logs that are being worked on, may exceed the budget.
  *
  * Threading: one lock, taken before any log's state lock and never while one is held.
  */
@@ -26,7 +26,7 @@ struct strand_segment_cache {
 void strand_segment_cache_init(struct strand_segment_cache *cache, uint32_t budget);
 void strand_segment_cache_deinit(struct strand_segment_cache *cache);
 
-/* Close what may be closed until there is room for one more. */
+/* Close what may be closed until there is room for one more.  May sync: see above. */
 void strand_segment_cache_make_room(struct strand_segment_cache *cache);
 
 /* SEGMENT's file was opened / is about to be closed by its owner. */

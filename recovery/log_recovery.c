@@ -53,7 +53,9 @@ load_epochs(struct strand_recovery *recovery)
         recovery->epochs_changed = true;
         status = STRAND_OK;
     }
-    recovery->learns_epochs = request->is_foreign || log->epochs_were_rebuilt;
+    /* A history without entries knows no batch, and an epoch is durable before its first one. */
+    recovery->learns_epochs =
+        request->is_foreign || log->epochs_were_rebuilt || log->epochs.count == 0;
     return status;
 }
 
@@ -135,7 +137,7 @@ trim_epochs(struct strand_recovery *recovery)
     if (strand_leader_epochs_cut_from_end(&log->epochs, log->log_end, true))
         recovery->epochs_changed = true;
     if (strand_leader_epochs_cut_from_start(&log->epochs, log->log_start))
-        recovery->epochs_changed = true;
+        recovery->epochs_trimmed = true;
 }
 
 static void

@@ -434,9 +434,11 @@ strand_recovery_make_durable(struct strand_recovery *recovery)
 
     strand_assert(!request->read_only);
     strand_assert(recovery->behind == recovery->file_count);
-    if (recovery->epochs_changed)
+    if (recovery->epochs_changed || recovery->epochs_trimmed)
         status =
             strand_leader_epochs_store(request->fs, request->directory, &recovery->log->epochs);
+    if (status == STRAND_ERR_NO_SPACE && !recovery->epochs_changed)
+        status = STRAND_OK; /* late, not fatal: what lies below the log start is nobody's */
     if (status == STRAND_OK)
         status = sync_kept(recovery);
     return status != STRAND_OK ? status : strand_recovery_sync_directory(recovery);

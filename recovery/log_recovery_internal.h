@@ -35,6 +35,7 @@ struct strand_recovery {
     bool gaps_allowed;   /* inside a segment */
     bool learns_epochs;  /* from batches, instead of testing them */
     bool epochs_changed; /* the file is to be replaced */
+    bool epochs_trimmed; /* it says more than is true, which does no harm */
     bool tail_has_bytes; /* what is cut off the last kept file is more than zeros */
     int64_t bound;       /* what is damaged below it is corrupt */
 

@@ -414,8 +414,9 @@ check_join(const struct strand_recovery *recovery, size_t index, int64_t end_off
     bool may_start_above =
         request->slot == NULL || (request->identity->flags & STRAND_LOG_HAS_GAPS) != 0;
     bool may_have_gap = is_first ? may_start_above : recovery->gaps_allowed;
-    bool is_gap_legal =
-        may_have_gap && end_offset < recovery->bound && base_offset <= recovery->bound;
+    bool is_gap_durable = end_offset < recovery->bound && base_offset <= recovery->bound;
+    /* A broker compacts, and its recovery point may be anywhere below what it left. */
+    bool is_gap_legal = request->is_foreign || (may_have_gap && is_gap_durable);
 
     *out_is_broken = is_first ? base_offset > end_offset : base_offset != end_offset;
     if (base_offset > end_offset && is_gap_legal) {

@@ -114,12 +114,13 @@ enum strand_sim_loss {
     STRAND_SIM_KEEP_NAMES,   /* names survive, unsynced content does not (files empty or old) */
     STRAND_SIM_KEEP_CONTENT, /* content survives, unsynced names do not */
     STRAND_SIM_KEEP_ALL,     /* all of it happened to be written back */
-    STRAND_SIM_RANDOM, /* per sector old or new; per file the old size, the new size or between;
-                          per directory an ordered prefix of the unsynced operations */
+    STRAND_SIM_RANDOM,    /* per sector old or new; per file the old size, the new size or between;
+                             per directory an ordered prefix of the unsynced operations */
+    STRAND_SIM_UNORDERED, /* likewise, but of the unsynced operations any: no journal keeps order */
     STRAND_SIM_LOSS_COUNT
 };
 
-/* The power was cut: lose what LOSS says (SEED decides STRAND_SIM_RANDOM), drop locks, invalidate
+/* The power was cut: lose what LOSS says (SEED decides what is random), drop locks, invalidate
  * open files, forget plans (the count of calls goes on), change the boot id.  What is left is
  * durable. */
 void strand_sim_disk_cut(struct strand_sim_disk *disk, enum strand_sim_loss loss, uint64_t seed);

@@ -268,7 +268,7 @@ cut_file(struct strand_sim_inode *inode, enum strand_sim_loss loss, uint64_t *ra
 {
     if (loss == STRAND_SIM_KEEP_CONTENT || loss == STRAND_SIM_KEEP_ALL)
         strand_sim_inode_sync(inode);
-    else if (loss == STRAND_SIM_RANDOM)
+    else if (loss == STRAND_SIM_RANDOM || loss == STRAND_SIM_UNORDERED)
         sync_at_random(inode, random);
     strand_sim_inode_forget(inode);
     strand_sim_content_copy(&inode->now, &inode->durable);
@@ -298,6 +298,16 @@ strand_sim_directory_sync(struct strand_sim_inode *directory)
     sync_changes(directory, directory->changes.count);
 }
 
+/* Any of the changes reach the disk, whatever came before. */
+static void
+sync_some_changes(struct strand_sim_inode *directory, uint64_t *random)
+{
+    for (size_t i = 0; i < directory->changes.count; i++)
+        if (strand_sim_next_random(random) % 2 == 0)
+            strand_sim_names_apply(&directory->durable_names, &directory->changes.items[i]);
+    strand_sim_changes_clear(&directory->changes);
+}
+
 static void
 cut_directory(struct strand_sim_inode *directory, enum strand_sim_loss loss, uint64_t *random)
 {
@@ -307,6 +317,8 @@ cut_directory(struct strand_sim_inode *directory, enum strand_sim_loss loss, uin
         kept = directory->changes.count;
     else if (loss == STRAND_SIM_RANDOM)
         kept = (size_t)(strand_sim_next_random(random) % (directory->changes.count + 1));
+    else if (loss == STRAND_SIM_UNORDERED)
+        sync_some_changes(directory, random);
     sync_changes(directory, kept);
     strand_sim_names_clear(&directory->names);
     strand_sim_names_copy(&directory->names, &directory->durable_names, false);

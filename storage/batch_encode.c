@@ -207,35 +207,58 @@ check_offset(const struct source *source, int64_t offset, int64_t previous)
     return STRAND_OK;
 }
 
+/* Null has no bytes: a size without data is a mistake of the caller, not a null. */
+static inline bool
+is_torn(struct strand_bytes bytes)
+{
+    return bytes.data == NULL && bytes.size > 0;
+}
+
 static int
-measure_headers(const struct strand_record *record, uint64_t *content)
+measure_headers(const struct strand_record *record, size_t index, uint64_t *content)
 {
     if (record->header_count > INT32_MAX)
-        return strand_fail(STRAND_ERR_INVALID, "encode batch: %zu headers are too many",
+        return strand_fail(STRAND_ERR_INVALID, "encode batch: record %zu: %zu headers are too many",
+                           index, record->header_count);
+    if (record->headers == NULL)
+        return strand_fail(STRAND_ERR_INVALID,
+                           "encode batch: record %zu: %zu headers, but headers is NULL", index,
                            record->header_count);
     for (size_t i = 0; i < record->header_count; i++) {
         const struct strand_header *header = &record->headers[i];
 
         if (header->key.data == NULL)
-            return strand_fail(STRAND_ERR_INVALID, "encode batch: key of header %zu is null", i);
+            return strand_fail(STRAND_ERR_INVALID,
+                               "encode batch: record %zu: key of header %zu is null", index, i);
+        if (is_torn(header->value))
+            return strand_fail(STRAND_ERR_INVALID,
+                               "encode batch: record %zu: value of header %zu has a size but no "
+                               "data",
+                               index, i);
         if (header->key.size > INT32_MAX || content_size(header->value) > INT32_MAX)
-            return strand_fail(STRAND_ERR_INVALID, "encode batch: header %zu is too large", i);
+            return strand_fail(STRAND_ERR_INVALID,
+                               "encode batch: record %zu: header %zu is too large", index, i);
     }
     *content += headers_size(record);
     return STRAND_OK;
 }
 
-/* Add a record to EXTENT. */
+/* Add record INDEX to EXTENT. */
 static inline int
-measure_record(const struct strand_record *record, const struct record_numbers *numbers,
-               struct extent *extent)
+measure_record(const struct strand_record *record, size_t index,
+               const struct record_numbers *numbers, struct extent *extent)
 {
+    if (is_torn(record->key) || is_torn(record->value))
+        return strand_fail(STRAND_ERR_INVALID,
+                           "encode batch: record %zu: its %s has a size but no data", index,
+                           is_torn(record->key) ? "key" : "value");
     if (content_size(record->key) > INT32_MAX || content_size(record->value) > INT32_MAX)
-        return strand_fail(STRAND_ERR_INVALID, "encode batch: a key or value is too large");
+        return strand_fail(STRAND_ERR_INVALID,
+                           "encode batch: record %zu: a key or value is too large", index);
 
     uint64_t content = (uint64_t)content_size(record->key) + content_size(record->value);
     if (record->header_count > 0) {
-        int status = measure_headers(record, &content);
+        int status = measure_headers(record, index, &content);
         if (status != STRAND_OK)
             return status;
     }
@@ -284,7 +307,7 @@ measure_records(const struct source *source, uint64_t *out_size)
             previous_offset = record->offset;
         }
         struct record_numbers numbers = number_record(source, i);
-        status = measure_record(record, &numbers, &extent);
+        status = measure_record(record, i, &numbers, &extent);
     }
     *out_size = extent_size(&extent, source->count);
     return status;

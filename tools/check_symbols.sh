@@ -32,7 +32,7 @@ BEGIN {
     allow("base/crc32c", "pthread_once __cpu_model __cpu_indicator_init getauxval")
     allow("base/fork_guard", "mmap madvise munmap sysconf")
     allow("base/thread", "pthread_mutex_init pthread_mutex_destroy")
-    allow("base/thread", "pthread_mutex_lock pthread_mutex_unlock")
+    allow("base/thread", "pthread_mutex_lock pthread_mutex_trylock pthread_mutex_unlock")
     allow("base/thread", "pthread_condattr_init pthread_condattr_setclock pthread_condattr_destroy")
     allow("base/thread", "pthread_cond_init pthread_cond_destroy pthread_cond_wait")
     allow("base/thread", "pthread_cond_timedwait pthread_cond_signal pthread_cond_broadcast")

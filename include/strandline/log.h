@@ -108,11 +108,11 @@ struct strand_appended {
  * OUT_APPENDED may be NULL; it is set whenever the records were written, so also when the wait for
  * durability failed or timed out.
  *
- * Fails with nothing written: STRAND_ERR_INVALID (no records, a null header key, a negative
- * timestamp other than STRAND_NO_TIMESTAMP), _TOO_LARGE, _CODEC, _NO_SPACE (appends work again once
- * there is room), _READ_ONLY, _QUARANTINED, _CLOSED, _NO_MEMORY.  Fails with the records written
- * but perhaps not durable: _TIMEOUT, _TRUNCATED, _FAILED and _IO (the log has failed: the records
- * may or may not be there after reopening). */
+ * Fails with nothing written: STRAND_ERR_INVALID (no records, a null header key, a size
+ * or count without data, a negative timestamp other than STRAND_NO_TIMESTAMP), _TOO_LARGE, _CODEC,
+ * _NO_SPACE (appends work again once there is room), _READ_ONLY, _QUARANTINED, _CLOSED, _NO_MEMORY.
+ * Fails with the records written but perhaps not durable: _TIMEOUT, _TRUNCATED, _FAILED and _IO
+ * (the log has failed: the records may or may not be there after reopening). */
 STRAND_API STRAND_MUST_USE int strand_log_append(struct strand_log *log,
                                                  const struct strand_record *records, size_t count,
                                                  const struct strand_append_options *options,
@@ -142,7 +142,8 @@ STRAND_API STRAND_MUST_USE int strand_log_begin_epoch(struct strand_log *log, in
  * STRAND_ERR_FAILED, _QUARANTINED, _CLOSED, and _READ_ONLY instead of waiting where nothing can
  * come. Without threads of the library's own a wait does the commit work itself. */
 
-/* Until the append is durable.  STRAND_ERR_TRUNCATED when it was cut off meanwhile. */
+/* Until the append is durable.  STRAND_ERR_TRUNCATED when it was cut off meanwhile, or when the log
+ * was deleted, or opened with something cut, since; STRAND_ERR_INVALID for another log's. */
 STRAND_API STRAND_MUST_USE int
 strand_log_wait(struct strand_log *log, const struct strand_appended *appended, int64_t timeout_ms);
 
@@ -239,11 +240,12 @@ STRAND_API STRAND_MUST_USE int strand_cursor_open(struct strand_log *log, int64_
  * STRAND_END: no more for now; a later call goes on when there is.  STRAND_ERR_CORRUPT, once per
  * damaged range [first, next) of strand_error_offsets(): the call after it goes on at next.
  * STRAND_ERR_CODEC likewise for a batch that this build cannot decompress.
- * STRAND_ERR_OUT_OF_RANGE: the log was trimmed or truncated past the cursor; seek. */
+ * STRAND_ERR_OUT_OF_RANGE: the log was trimmed or truncated past the cursor; seek.
+ * STRAND_ERR_TRUNCATED, on a read-only engine: the writer has cut the log; open it again. */
 STRAND_API STRAND_MUST_USE int strand_cursor_next(struct strand_cursor *cursor,
                                                   struct strand_record *out_record);
 
-/* Offset of the record that the next call would look for. */
+/* Offset of the record that the next call would look for; -1 if CURSOR is NULL. */
 STRAND_API int64_t strand_cursor_offset(const struct strand_cursor *cursor);
 
 STRAND_API STRAND_MUST_USE int strand_cursor_seek(struct strand_cursor *cursor, int64_t offset);
@@ -288,8 +290,9 @@ STRAND_API STRAND_MUST_USE int strand_log_trim(struct strand_log *log, int64_t o
 /* Remove everything and start anew at OFFSET >= 0, durably. */
 STRAND_API STRAND_MUST_USE int strand_log_reset(struct strand_log *log, int64_t offset);
 
-/* Replicated logs only (else STRAND_ERR_INVALID): records below OFFSET are committed.  It takes
- * effect up to the durable end at once and catches up as more becomes durable; it never falls. */
+/* Replicated logs only (else STRAND_ERR_INVALID): records below OFFSET >= 0 are committed.  It
+ * takes effect up to the durable end at once and catches up as more becomes durable; it never
+ * falls. */
 STRAND_API STRAND_MUST_USE int strand_log_set_high_watermark(struct strand_log *log,
                                                              int64_t offset);
 

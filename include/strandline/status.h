@@ -65,7 +65,7 @@ STRAND_API const char *strand_error_message(void);
 
 /* The offsets [*OUT_FIRST, *OUT_NEXT) that the last failed call on this thread concerned: after
  * STRAND_ERR_CORRUPT those that cannot be read, after STRAND_ERR_TRUNCATED those that are gone.
- * Both are -1 when the failure has no offsets. */
+ * Both are -1 when the failure has no offsets.  Each may be NULL. */
 STRAND_API void strand_error_offsets(int64_t *out_first, int64_t *out_next);
 
 /* "MAJOR.MINOR.PATCH" of the library in use. */

@@ -2,7 +2,7 @@
  * call of every operation.
  *
  * Each workload runs again and again on a new disk, cut short at call 1, 2, 3, ... until it runs to
- * its end.  After each cut the disk forgets in each of five ways, the directory is opened and held
+ * its end.  After each cut the disk forgets in each of six ways, the directory is opened and held
  * against what was promised; it must then still take records and keep them through another cut. The
  * opening itself is cut short too.  A kill leaves the cache as it is, and what was written is
  * promised as well.  With faults instead of cuts the call returns an error and the process goes on
@@ -61,6 +61,7 @@ truncate_and_append(struct model *model)
     static const int64_t targets[] = {21, 18, 9, 8, 0};
     int status = model_open(model);
 
+    model->saves_nothing = true;
     if (status == TRY)
         status = model_create(model, 0);
     for (int i = 0; i < 8 && status == TRY; i++)
@@ -78,6 +79,7 @@ trim_and_append(struct model *model)
 {
     int status = model_open(model);
 
+    model->saves_nothing = true;
     if (status == TRY)
         status = model_create(model, 0);
     for (int round = 1; round <= 4 && status == TRY; round++) {
@@ -134,6 +136,10 @@ reset_and_epochs(struct model *model)
             status = model_reset(model, 0, 100 * round);
     }
     if (status == TRY)
+        status = model_append(model, 0, 2, STRAND_DURABLE);
+    if (status == TRY)
+        status = model_reset(model, 0, 4);
+    if (status == TRY)
         status = model_append(model, 0, 1, STRAND_DURABLE);
     return status == TRY ? model_close(model) : status;
 }
@@ -187,6 +193,7 @@ truncate_under_readers(struct model *model)
     static const int64_t targets[] = {19, 10, 6, 2};
     int status = model_open(model);
 
+    model->saves_nothing = true;
     model->pins_cuts = true;
     if (status == TRY)
         status = model_create(model, 0);
@@ -254,9 +261,13 @@ after_a_broker(struct model *model)
             status = model_create(model, 0);
         if (status == TRY)
             status = model_append(model, 0, 3, STRAND_DURABLE);
-        if (status == TRY)
+        if (status == TRY && round == 0)
             status = model_truncate(model, 0, 4);
     }
+    if (status == TRY)
+        status = model_reset(model, 0, 3);
+    if (status == TRY)
+        status = model_append(model, 0, 3, STRAND_DURABLE);
     if (status == TRY)
         status = model_delete(model, 0);
     if (status == TRY)
@@ -341,6 +352,12 @@ crash(struct model *model, enum mode mode, enum strand_sim_loss loss, uint64_t s
     }
 }
 
+static bool
+crashes_openings(const struct attempt *attempt)
+{
+    return attempt->call % 3 == 0;
+}
+
 /* Open with a crash in the middle of it, further and further on, until it gets through. */
 static void
 crash_openings(struct model *model, const struct attempt *attempt)
@@ -362,7 +379,7 @@ crash_openings(struct model *model, const struct attempt *attempt)
 static int
 check_aftermath(struct model *model, const struct attempt *attempt)
 {
-    if (attempt->call % 3 == 0)
+    if (crashes_openings(attempt))
         crash_openings(model, attempt);
     if (!model_check(model))
         return complain(attempt, model, "after the crash");
@@ -388,6 +405,15 @@ check_aftermath(struct model *model, const struct attempt *attempt)
     return 0;
 }
 
+/* Whether neither the disk nor an opening that was cut short mixes old with new. */
+static bool
+is_ordered(const struct attempt *attempt)
+{
+    return (attempt->mode == MODE_CUT || attempt->mode == MODE_KILL) &&
+           attempt->loss != STRAND_SIM_RANDOM && attempt->loss != STRAND_SIM_UNORDERED &&
+           !crashes_openings(attempt);
+}
+
 /* One run.  *OUT_FINISHED: the plan did not stop it any more. */
 static int
 run_attempt(const struct attempt *attempt, bool *out_finished)
@@ -401,6 +427,7 @@ run_attempt(const struct attempt *attempt, bool *out_finished)
     model_init(&model, disk, 512);
     model.codec = attempt->call % 4 == 0 ? STRAND_CODEC_LZ4 : STRAND_CODEC_NONE;
     model.copies_reads = attempt->call % 2 == 0;
+    model.is_ordered = is_ordered(attempt);
     plan(disk, attempt->mode, attempt->call);
     int status = WORKLOADS[attempt->workload].run(&model);
     *out_finished = strand_sim_disk_calls(disk) < attempt->call;

@@ -52,7 +52,10 @@ struct model {
     int32_t segment_bytes;
     int codec;
     bool copies_reads;
-    bool pins_cuts;      /* a reader holds what a truncation cuts */
+    bool
+        saves_nothing; /* there are neither gaps nor epochs, which an interrupted cut contradicts */
+    bool is_ordered; /* what was lost was lost in order: nothing whole may be found behind a hole */
+    bool pins_cuts;  /* a reader holds what a truncation cuts */
     char violation[512]; /* "" while all is well */
 };
 

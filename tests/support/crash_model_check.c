@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "storage/batch.h"
 #include "storage/topic_name.h"
@@ -270,6 +271,25 @@ settle(struct model_log *expected, const struct strand_positions *found)
     expected->maybe_epoch = -1;
 }
 
+/* An interrupted cut is not to look like damage, of which recovery saves the bytes. */
+static bool
+check_nothing_is_suspect(struct model *model, int log)
+{
+    char directory[MODEL_PATH_SIZE];
+    struct strand_names names = {0};
+    bool is_right = true;
+
+    (void)snprintf(directory, sizeof directory, "/data/%s-0", MODEL_TOPICS[log]);
+    if (strand_path_list(strand_sim_disk_fs(model->disk), directory, &names) != STRAND_OK)
+        return model_violated(model, "%s", strand_error_message());
+    for (size_t i = 0; i < names.count; i++)
+        if (strncmp(names.names[i], "cut-", 4) == 0)
+            is_right = model_violated(model, "%s: taken for damage: %s", MODEL_TOPICS[log],
+                                      names.names[i]);
+    strand_names_free(&names);
+    return is_right;
+}
+
 static bool
 check_log(struct model *model, int log)
 {
@@ -292,7 +312,8 @@ check_log(struct model *model, int log)
     if (strand_log_positions(model->logs[log], &found) != STRAND_OK)
         return model_violated(model, "%s: %s", MODEL_TOPICS[log], strand_error_message());
     if (!check_start(model, log, &found) || !check_end(model, log, &found) ||
-        !check_epoch(model, log, &found) || !check_records(model, log, &found))
+        !check_epoch(model, log, &found) || !check_records(model, log, &found) ||
+        (model->is_ordered && model->saves_nothing && !check_nothing_is_suspect(model, log)))
         return false;
     settle(expected, &found);
     return true;

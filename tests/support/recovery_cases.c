@@ -459,6 +459,12 @@ const struct recovery_case recovery_cases[] = {
      .durable_end = 8,
      .kept = "0:3+2,7+1",
      .log_end = 8},
+    {.name = "whole segments too, above the recovery point that it left",
+     .segments = "0: 0+10 | 20: 20+5 | 40: 40+2",
+     .is_foreign = true,
+     .durable_end = 5,
+     .kept = "0:0+10 20:20+5 40:40+2",
+     .log_end = 42},
 };
 
 const size_t recovery_case_count = sizeof recovery_cases / sizeof recovery_cases[0];

@@ -292,6 +292,7 @@ Test(batch_encode, null_and_empty_stay_distinct)
 }
 
 static const struct strand_header NULL_KEY[] = {{BYTES("ok"), BYTES("x")}, {{NULL, 0}, BYTES("x")}};
+static const struct strand_header TORN[] = {{BYTES("h"), {NULL, 1}}};
 static const struct strand_header HUGE_VALUE[] = {{BYTES("ok"), {"x", (size_t)INT32_MAX + 1}}};
 
 Test(batch_encode, bad_records_are_refused)
@@ -309,7 +310,12 @@ Test(batch_encode, bad_records_are_refused)
         {{{.offset = 100}, {.offset = 101, .timestamp_ms = -2}}, "timestamp -2 of record 1"},
         {{{.offset = 100, .timestamp_ms = INT64_MIN}, {.offset = 101}}, "is negative"},
         {{{.offset = 100, .headers = NULL_KEY, .header_count = 2}, {.offset = 101}},
-         "key of header 1 is null"},
+         "record 0: key of header 1 is null"},
+        {{{.offset = 100}, {.offset = 101, .header_count = 1}}, "record 1: 1 headers, but"},
+        {{{.offset = 100}, {.offset = 101, .headers = TORN, .header_count = 1}},
+         "record 1: value of header 0 has a size"},
+        {{{.offset = 100}, {.offset = 101, .key = {NULL, 1}}}, "record 1: its key has a size"},
+        {{{.offset = 100, .value = {NULL, 1}}, {.offset = 101}}, "record 0: its value has a size"},
         {{{.offset = 100, .headers = HUGE_VALUE, .header_count = 1}, {.offset = 101}},
          "header 0 is too large"},
         {{{.offset = 100, .headers = NULL_KEY, .header_count = (size_t)INT32_MAX + 1},

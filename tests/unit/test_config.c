@@ -194,6 +194,14 @@ Test(config, structure_is_checked_member_by_member)
     }
 }
 
+Test(config, size_of_a_structure_that_is_too_small_is_told_with_what_it_should_be)
+{
+    require_ok(strand_check_struct_size("x options", 16, 16));
+    require_ok(strand_check_struct_size("x options", 17, 16));
+    expect_status(STRAND_ERR_INVALID, strand_check_struct_size("x options", 12, 16));
+    expect_message("x options: struct_size 12 is smaller than 16: set it to sizeof");
+}
+
 Test(config, engine_defaults_are_filled_in)
 {
     struct strand_engine_options options = {.struct_size = sizeof options};

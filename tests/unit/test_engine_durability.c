@@ -69,6 +69,73 @@ Test(engine_durability, frontier_follows_within_100_ms)
     expect_nothing_left("100 ms later");
 }
 
+/* ---- A round covers what was there when it began ---- */
+
+static struct strand_fs hooked;
+static int appends_left;
+
+/* A record is appended while the round before it is at its sync. */
+static int
+sync_and_append(struct strand_fs_file *file)
+{
+    int result = fixture.fs->sync_data(file);
+
+    if (fixture.log != NULL && appends_left > 0) {
+        appends_left--;
+        require_ok(fixture_try_append("late", STRAND_WRITTEN, NULL));
+    }
+    return result;
+}
+
+Test(engine_durability, round_does_not_cover_what_was_appended_during_its_sync)
+{
+    hooked = *fixture.fs;
+    hooked.sync_data = sync_and_append;
+    fixture.engine_options.fs = &hooked;
+    fixture_open();
+    appends_left = 1;
+    (void)fixture_append("a");
+    cr_assert_eq(fixture_positions().log_end, 2);
+    cr_expect_eq(fixture_positions().durable_end, 1);
+    require_ok(strand_engine_sync(fixture.engine));
+    fixture_cut(STRAND_SIM_LOSE_ALL);
+    fixture_open();
+    cr_expect_str_eq(fixture_read(0, STRAND_READ_COMMITTED), "0=a 1=late");
+}
+
+/* ---- A gap whose slot is not durable ---- */
+
+static int
+follow_over_gap(uint64_t failing_sync)
+{
+    fixture.log_options.flags = STRAND_LOG_REPLICATED;
+    fixture.log_options.segment_bytes = 200;
+    fixture_open();
+    require_ok(fixture_follow("0+2"));
+    require_ok(fixture_follow("2+2"));
+    require_ok(strand_engine_sync(fixture.engine));
+    strand_sim_disk_plan_clear(fixture.disk);
+    strand_sim_disk_plan_fault_of(fixture.disk, STRAND_SIM_SYNC, failing_sync, EIO, false);
+    return fixture_follow("10+2");
+}
+
+/* Recovery takes a gap for legal only below the durable end: what follows it would be cut. */
+Test(engine_durability, gap_whose_slot_is_not_durable_takes_no_batch)
+{
+    int status = STRAND_ERR_IO;
+
+    for (uint64_t nth = 1; status != STRAND_OK; nth++) {
+        cr_assert_lt(nth, CALLS_MAX);
+        status = follow_over_gap(nth);
+        bool is_there = status == STRAND_OK || fixture_follow("10+2") == STRAND_OK;
+        fixture_cut(STRAND_SIM_LOSE_ALL);
+        fixture_open();
+        cr_expect_geq(fixture_positions().log_end, is_there ? 12 : 4, "sync %d fails", (int)nth);
+        fixture_destroy();
+        fixture_create();
+    }
+}
+
 /* ---- A directory that the host has made just now ---- */
 
 static int

@@ -45,6 +45,8 @@ Test(engine_posix, second_open_in_the_same_process_is_refused)
         expect_status(STRAND_ERR_IN_USE,
                       strand_engine_open(fixture.directory, &fixture.engine_options, &second));
         expect_message("process");
+        cr_expect_neq(strand_error_message()[strlen(strand_error_message()) - 1], ' ',
+                      "the padding of the lock file is not shown");
     }
     require_ok(strand_engine_close(fixture.engine));
     fixture_open_engine();
@@ -130,6 +132,42 @@ Test(engine_posix, directory_that_cannot_be_written_is_told_and_read)
     fixture_open();
     cr_expect_str_eq(fixture_read(0, STRAND_READ_COMMITTED), "0=a");
     fixture_close();
+}
+
+static int
+refuse_to_list_orders(void *context, const char *path, strand_fs_visit_fn *visit, void *argument)
+{
+    const char *name = strrchr(path, '/');
+
+    if (name != NULL && strcmp(name, "/orders-0") == 0)
+        return -EACCES;
+    return strand_fs_posix()->list(context, path, visit, argument);
+}
+
+Test(engine_posix, partition_that_cannot_be_read_does_not_keep_the_engine_from_opening)
+{
+    struct strand_fs guarded = *strand_fs_posix();
+    struct strand_record record = {.value = {"v", 1}};
+    struct strand_log *other = NULL;
+
+    fixture_open();
+    (void)fixture_append("a");
+    fixture_close();
+    guarded.list = refuse_to_list_orders;
+    fixture.engine_options.fs = &guarded;
+    fixture_open_engine();
+    expect_status(STRAND_ERR_FAILED, strand_engine_health(fixture.engine));
+    expect_message("orders-0");
+    cr_expect_eq(fixture_info().info.state, STRAND_LOG_FAILED);
+    cr_expect_not_null(strstr(fixture_info().reason, strerror(EACCES)));
+    require_ok(strand_log_open(fixture.engine, "other", 0, NULL, &other));
+    require_ok(strand_log_append(other, &record, 1, NULL, NULL));
+    require_ok(strand_log_close(other));
+    expect_status(STRAND_ERR_FAILED, strand_engine_close(fixture.engine));
+    fixture.engine = NULL;
+    fixture.engine_options.fs = strand_fs_posix();
+    fixture_open();
+    cr_expect_str_eq(fixture_read(0, STRAND_READ_COMMITTED), "0=a");
 }
 
 /* ---- Forks ---- */

@@ -179,6 +179,10 @@ Test(engine_recovery, damage_to_durable_records_quarantines_and_both_sides_are_r
         expect_status(STRAND_ERR_QUARANTINED, strand_engine_health(fixture.engine));
         cr_expect_eq(fixture_info().info.state, STRAND_LOG_QUARANTINED, "%s", DAMAGES[i].name);
         cr_expect_neq(fixture_info().reason[0], '\0');
+        cr_expect_eq(fixture_info().info.segment_count, 3, "%s: %u", DAMAGES[i].name,
+                     fixture_info().info.segment_count);
+        cr_expect_eq(fixture_info().info.size_bytes, 5 * 69, "%s: %d bytes", DAMAGES[i].name,
+                     (int)fixture_info().info.size_bytes);
         cr_expect_str_eq(fixture_read(0, STRAND_READ_COMMITTED), DAMAGES[i].text, "%s: %s",
                          DAMAGES[i].name, fixture_read(0, STRAND_READ_COMMITTED));
         expect_status(STRAND_ERR_QUARANTINED, fixture_try_append("w", STRAND_DURABLE, NULL));

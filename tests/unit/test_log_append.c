@@ -179,9 +179,15 @@ Test(log_append, refusals_write_nothing)
         size_t count;
         struct strand_record record;
     } cases[] = {
-        {"no records", STRAND_ERR_INVALID, 0, {0}},
-        {"a time before 1970", STRAND_ERR_INVALID, 1, {.timestamp_ms = -2}},
-        {"a header without key", STRAND_ERR_INVALID, 1, {.headers = &null_key, .header_count = 1}},
+        {"no records were given", STRAND_ERR_INVALID, 0, {0}},
+        {"timestamp -2 of record 0", STRAND_ERR_INVALID, 1, {.timestamp_ms = -2}},
+        {"key of header 0 is null",
+         STRAND_ERR_INVALID,
+         1,
+         {.headers = &null_key, .header_count = 1}},
+        {"headers is NULL", STRAND_ERR_INVALID, 1, {.header_count = 1}},
+        {"key has a size but no data", STRAND_ERR_INVALID, 1, {.key = {NULL, 1}}},
+        {"value has a size but no data", STRAND_ERR_INVALID, 1, {.value = {NULL, 1}}},
         {"too many", STRAND_ERR_INVALID, (size_t)INT32_MAX + 1, {0}},
     };
 
@@ -191,10 +197,13 @@ Test(log_append, refusals_write_nothing)
 
         expect_status(cases[i].status, strand_log_append(fixture.log, &cases[i].record,
                                                          cases[i].count, NULL, &appended));
+        expect_message("append to orders-0: ");
+        expect_message(cases[i].name);
         cr_expect_eq(appended.base_offset, 77, "%s", cases[i].name);
         cr_expect_str_eq(fixture_segments(), "0:", "%s", cases[i].name);
     }
     expect_status(STRAND_ERR_INVALID, strand_log_append(fixture.log, NULL, 1, NULL, NULL));
+    expect_message("append to orders-0: no records were given");
     expect_status(STRAND_ERR_INVALID, strand_log_append(NULL, &cases[0].record, 1, NULL, NULL));
     cr_expect_eq(fixture_append("a").base_offset, 0);
 }

@@ -149,9 +149,12 @@ Test(log_append_batches, what_a_leader_must_not_take_is_refused_unwritten)
         int status = append(&batches);
         cr_expect_eq(status, REFUSALS[i].status, "%s: %d: %s", REFUSALS[i].name, status,
                      strand_error_message());
+        expect_message("append to orders-0: ");
         cr_expect_str_eq(fixture_segments(), "0:0+1", "%s", REFUSALS[i].name);
         cr_expect_eq(fixture_positions().log_end, 1);
     }
+    expect_status(STRAND_ERR_BATCH, fixture_produce("0+1 1+1"));
+    expect_message("append to orders-0: at byte 73: ");
     require_ok(fixture_produce("0+1"));
     cr_expect_str_eq(fixture_segments(), "0:0+1,1+1");
 }

@@ -130,6 +130,39 @@ Test(log_read, bad_arguments_are_refused)
     cr_expect_null(cursor);
 }
 
+Test(log_read, missing_arguments_are_named)
+{
+    struct strand_cursor *cursor = NULL;
+    uint64_t buffer[32];
+    size_t size = 77, count = 77;
+
+    fixture_open();
+    (void)fixture_append("a");
+    expect_status(STRAND_ERR_INVALID, strand_log_fetch(fixture.log, 0, NULL, NULL));
+    expect_message("orders-0: no place for the fetch was given");
+    expect_status(STRAND_ERR_INVALID, strand_cursor_open(fixture.log, 0, NULL, NULL));
+    expect_message("orders-0: no place for the cursor was given");
+    require_ok(strand_cursor_open(fixture.log, 0, NULL, &cursor));
+    expect_status(STRAND_ERR_INVALID, strand_cursor_next(cursor, NULL));
+    expect_message("no place for the record was given");
+    expect_status(STRAND_ERR_INVALID, strand_cursor_read(NULL, buffer, 1, &size, &count));
+    expect_message("no cursor was given");
+    expect_status(STRAND_ERR_INVALID, strand_cursor_read(cursor, NULL, 1, &size, &count));
+    expect_message("no buffer was given");
+    expect_status(STRAND_ERR_INVALID, strand_cursor_read(cursor, buffer, 1, NULL, &count));
+    expect_message("no place for the size was given");
+    expect_status(STRAND_ERR_INVALID, strand_cursor_read(cursor, buffer, 1, &size, NULL));
+    expect_message("no place for the count was given");
+    cr_expect_eq(size + count, 2 * 77);
+    expect_status(STRAND_ERR_TOO_LARGE, strand_cursor_read(cursor, NULL, 0, &size, &count));
+    require_ok(strand_cursor_read(cursor, buffer, sizeof buffer, &size, &count));
+    cr_expect_eq(count, 1, "what was refused consumed nothing");
+    strand_cursor_close(cursor);
+    expect_status(STRAND_ERR_INVALID, strand_cursor_seek(NULL, 0));
+    expect_message("no cursor was given");
+    cr_expect_eq(strand_cursor_offset(NULL), -1);
+}
+
 /* ---- Damage ---- */
 
 /* Change one byte of segment BASE at POSITION (from the end if negative) behind the engine's
