@@ -5,23 +5,23 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "tools/interrupt.h"
 #include "tools/report.h"
 
-void
-cli_ack_print(const struct strand_appended *appended)
+/* On the queue's thread.  Whoever wants acks cannot use records without them: when one is lost, no
+ * more input is taken. */
+static void
+print_ack(struct cli_ack_queue *queue, const struct strand_appended *appended)
 {
-    static bool is_broken;
-    int status;
-
-    if (is_broken)
+    if (queue->output_status != STRAND_OK)
         return;
     (void)printf("%" PRId64 " %" PRId64 "\n", appended->base_offset, appended->end_offset - 1);
-    status = cli_output_flush();
-    if (status != STRAND_OK)
-        is_broken = true;
-    /* The records are safe all the same: going on is worth more than the acks. */
-    if (status != STRAND_END)
-        (void)cli_report(status);
+    queue->output_status = cli_output_flush();
+    if (queue->output_status == STRAND_OK)
+        return;
+    (void)snprintf(queue->output_message, sizeof queue->output_message, "%s",
+                   strand_error_message());
+    cli_interrupt_stop();
 }
 
 static bool
@@ -66,7 +66,7 @@ run(void *argument)
         if (status == STRAND_OK)
             status = strand_log_wait(queue->log, &ticket, -1);
         if (status == STRAND_OK && queue->prints_acks)
-            cli_ack_print(&ticket);
+            print_ack(queue, &ticket);
         drop_ticket(queue, status);
     }
 }
@@ -82,6 +82,7 @@ cli_ack_queue_start(struct cli_ack_queue *queue, struct strand_log *log, bool pr
     queue->count = 0;
     queue->is_closing = false;
     queue->status = STRAND_OK;
+    queue->output_status = STRAND_OK;
     strand_mutex_init(&queue->mutex);
     strand_condition_init(&queue->changed);
     status = strand_thread_start(&queue->thread, "acks", run, queue);
@@ -123,4 +124,12 @@ cli_ack_queue_finish(struct cli_ack_queue *queue)
     if (queue->status != STRAND_OK)
         (void)strand_fail(queue->status, "%s", queue->message);
     return queue->status;
+}
+
+int
+cli_ack_queue_output_status(const struct cli_ack_queue *queue)
+{
+    if (queue->output_status != STRAND_OK && queue->output_status != STRAND_END)
+        (void)strand_fail(queue->output_status, "%s", queue->output_message);
+    return queue->output_status;
 }

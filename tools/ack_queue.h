@@ -34,6 +34,8 @@ struct cli_ack_queue {
     bool is_closing;
     int status; /* of the first wait that failed: nothing is waited for after it */
     char message[STRAND_ERROR_MESSAGE_SIZE_MAX];
+    int output_status; /* of the acks; the thread's until it has ended, as its message */
+    char output_message[STRAND_ERROR_MESSAGE_SIZE_MAX];
 };
 
 /* Start the thread.  STRAND_ERR_NO_MEMORY. */
@@ -48,7 +50,8 @@ STRAND_MUST_USE int cli_ack_queue_add(struct cli_ack_queue *queue,
 /* Wait until every batch is durable, or has failed to become so, and end the thread. */
 STRAND_MUST_USE int cli_ack_queue_finish(struct cli_ack_queue *queue);
 
-/* "FIRST LAST" on stdout, flushed.  A reader that has gone away is not missed. */
-void cli_ack_print(const struct strand_appended *appended);
+/* After _finish(): did all acks get to standard output?  STRAND_END when their reader has gone;
+ * STRAND_ERR_IO.  Either has also ended the input, by cli_interrupt_stop(). */
+STRAND_MUST_USE int cli_ack_queue_output_status(const struct cli_ack_queue *queue);
 
 #endif

@@ -61,11 +61,7 @@ note_written(void *context, const struct strand_appended *appended)
         appender->first_offset = appended->base_offset;
     appender->end_offset = appended->end_offset;
     appender->record_count += appended->end_offset - appended->base_offset;
-    if (is_durable(appender))
-        return cli_ack_queue_add(&appender->acks, appended);
-    if (appender->options->acks)
-        cli_ack_print(appended);
-    return STRAND_OK;
+    return is_durable(appender) ? cli_ack_queue_add(&appender->acks, appended) : STRAND_OK;
 }
 
 /* Hand over the batch, if there is anything in it. */
@@ -238,6 +234,7 @@ append_input(struct appender *appender)
         status = cli_ack_queue_finish(&appender->acks);
         all_is_durable = status == STRAND_OK;
         note(appender, status);
+        note(appender, cli_ack_queue_output_status(&appender->acks));
     }
     cli_progress_finish(&appender->progress);
     if (appender->options->json)

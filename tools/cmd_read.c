@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "strandline/engine.h"
 #include "strandline/log.h"
@@ -22,7 +23,11 @@ struct reader {
     const struct cli_options *options;
     struct cli_record_format *format; /* owned */
     int64_t offset;                   /* of the next record; -1 = not resolved yet */
-    int64_t remaining;                /* records; -1 = no limit */
+    int64_t start;                    /* the first one that was wanted */
+    int64_t looked_ns;                /* when the log was opened: now, and the time before */
+    int64_t looked_before_ns;
+    uint64_t generation; /* of the log when it was looked at; 0 = unknown */
+    int64_t remaining;   /* records; -1 = no limit */
     int exit_code;
 };
 
@@ -86,28 +91,99 @@ print_records(struct reader *reader, struct strand_cursor *cursor)
     return STRAND_OK;
 }
 
-static int
-say_jump(struct reader *reader, int64_t offset, const char *cause)
+static int64_t
+wall_clock_ns(void)
 {
-    cli_say("%s/%" PRId32 " was %s: going on at offset %" PRId64 " instead of %" PRId64,
-            reader->options->topic, reader->options->partition, cause, offset, reader->offset);
+    struct timespec now = {0, 0};
+
+    (void)clock_gettime(CLOCK_REALTIME, &now); /* this clock there is always */
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* The generation that is stored, 0 when that is unknown: where none is stored, or a batch is half
+ * written, the library draws one by the clock for this opening alone. */
+static uint64_t
+stored_generation(const struct reader *reader, const struct strand_positions *now)
+{
+    bool is_drawn = now->generation >= (uint64_t)reader->looked_ns &&
+                    now->generation <= (uint64_t)wall_clock_ns();
+
+    return is_drawn ? 0 : now->generation;
+}
+
+static int
+resolve_start(struct reader *reader, struct strand_log *log)
+{
+    const struct cli_options *options = reader->options;
+    int status = cli_position_resolve(&options->from, log, options->isolation, &reader->offset);
+
+    reader->start = reader->offset;
+    return status;
+}
+
+static void
+say_trimmed(struct reader *reader, int64_t offset)
+{
+    cli_say("%s/%" PRId32 " was trimmed: going on at offset %" PRId64 " instead of %" PRId64,
+            reader->options->topic, reader->options->partition, offset, reader->offset);
     reader->offset = offset;
+}
+
+/* The log ends before the place where we are.  How far it was cut before it grew again is not
+ * known; showing a record twice is better than not at all.  Where even the start is gone, the new
+ * records are found by their time. */
+static int
+show_again(struct reader *reader, struct strand_log *log, const struct strand_positions *now)
+{
+    struct cli_position since = {CLI_FROM_TIME, reader->looked_before_ns / 1000000};
+    int64_t offset = reader->start > now->log_start ? reader->start : now->log_start;
+    int status = STRAND_OK;
+
+    if (offset > now->log_end)
+        status = cli_position_resolve(&since, log, reader->options->isolation, &offset);
+    if (status != STRAND_OK)
+        return status;
+    cli_say("%s/%" PRId32 " was truncated below offset %" PRId64
+            ": showing again what lies from offset %" PRId64 " on",
+            reader->options->topic, reader->options->partition, reader->offset, offset);
+    reader->offset = offset;
+    reader->start = offset;
     return STRAND_OK;
 }
 
-/* Between two looks the log may have been cut on either side of where we are: go on where it is. */
+static void
+say_regrown(const struct reader *reader)
+{
+    cli_say("%s/%" PRId32 " was truncated and has grown again: records below %" PRId64
+            " may differ from those shown",
+            reader->options->topic, reader->options->partition, reader->offset);
+}
+
+/* Between two looks the log may have been cut on either side of where we are. */
 static int
-follow_cut(struct reader *reader, struct strand_log *log)
+find_place(struct reader *reader, struct strand_log *log)
 {
     struct strand_positions now;
     int status = strand_log_positions(log, &now);
+    uint64_t known = reader->generation;
+    uint64_t generation;
 
     if (status != STRAND_OK)
         return status;
-    if (reader->offset < now.log_start)
-        return say_jump(reader, now.log_start, "trimmed");
-    if (reader->offset > now.log_end)
-        return say_jump(reader, now.log_end, "truncated");
+    generation = stored_generation(reader, &now);
+    if (reader->offset >= 0 && reader->offset < now.log_start)
+        say_trimmed(reader, now.log_start);
+    /* A generation is stored before the log gets shorter: at the same end nothing is sure yet. */
+    if (generation != 0 && (known == 0 || reader->offset < now.log_end))
+        reader->generation = generation;
+    if (reader->offset < 0)
+        return resolve_start(reader, log);
+    if (reader->offset > now.log_end) {
+        reader->generation = generation; /* what it was tells of this cut only */
+        return show_again(reader, log, &now);
+    }
+    if (known != 0 && reader->generation != known)
+        say_regrown(reader);
     return STRAND_OK;
 }
 
@@ -120,12 +196,8 @@ read_log(struct reader *reader, struct strand_log *log)
         .isolation = options->isolation,
     };
     struct strand_cursor *cursor;
-    int status;
+    int status = find_place(reader, log);
 
-    if (reader->offset >= 0)
-        status = follow_cut(reader, log);
-    else
-        status = cli_position_resolve(&options->from, log, options->isolation, &reader->offset);
     if (status == STRAND_OK)
         status = strand_cursor_open(log, reader->offset, &cursor_options, &cursor);
     if (status != STRAND_OK)
@@ -142,9 +214,12 @@ static int
 read_once(struct reader *reader)
 {
     struct cli_session session = {NULL, NULL};
-    int status = cli_session_open_log(&session, reader->options, STRAND_ENGINE_READ_ONLY);
     int exit_code;
+    int status;
 
+    reader->looked_before_ns = reader->looked_ns;
+    reader->looked_ns = wall_clock_ns();
+    status = cli_session_open_log(&session, reader->options, STRAND_ENGINE_READ_ONLY);
     if (status == STRAND_OK)
         status = read_log(reader, session.log);
     exit_code = cli_report(status);
@@ -160,6 +235,10 @@ open_reader(const struct cli_options *options, struct reader *reader)
     reader->options = options;
     reader->format = NULL;
     reader->offset = -1;
+    reader->start = -1;
+    reader->looked_ns = 0;
+    reader->looked_before_ns = 0;
+    reader->generation = 0;
     reader->remaining = options->count;
     reader->exit_code = CLI_EXIT_OK;
     return cli_record_format_create(options->format, &reader->format);

@@ -357,7 +357,7 @@ make_room(struct cli_input *input, struct strand_record *pending, size_t count)
     return STRAND_OK;
 }
 
-/* A signal came: what is whole counts, the beginning of a record does not. */
+/* There shall be no more: what is whole counts, the beginning of a record does not. */
 static void
 end_input(struct cli_input *input)
 {
@@ -366,7 +366,7 @@ end_input(struct cli_input *input)
     input->is_at_end = true;
 }
 
-/* Wait until there is something to read, or the end, or a signal. */
+/* Wait until there is something to read, or the end, or an interruption. */
 static void
 wait_for_input(const struct cli_input *input)
 {
@@ -391,7 +391,7 @@ cli_input_fill(struct cli_input *input, struct strand_record *pending, size_t co
         ssize_t size;
 
         wait_for_input(input);
-        if (cli_interrupt_signal() != 0) {
+        if (cli_interrupt_is_wanted()) {
             end_input(input);
             return STRAND_OK;
         }

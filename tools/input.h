@@ -59,7 +59,7 @@ STRAND_MUST_USE int cli_input_next(struct cli_input *input, struct strand_record
 bool cli_input_is_paused(const struct cli_input *input);
 
 /* Read more, waiting if need be.  PENDING[0..COUNT) are records handed out before that are still
- * needed, oldest first: they are moved along.  A signal ends the input. */
+ * needed, oldest first: they are moved along.  An interruption (interrupt.h) ends the input. */
 STRAND_MUST_USE int cli_input_fill(struct cli_input *input, struct strand_record *pending,
                                    size_t count);
 

@@ -6,24 +6,33 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <unistd.h>
 
 #include "base/error.h"
 
 static volatile sig_atomic_t caught_signal;
+static atomic_bool is_stopped; /* by a thread of ours */
 static int pipe_ends[2] = {-1, -1};
+
+/* End a poll() that is going on, and each one to come. */
+static void
+wake(void)
+{
+    /* The pipe is empty: there is room for a byte.  Were it not so, it is readable already. */
+    ssize_t written = write(pipe_ends[1], "", 1);
+
+    (void)written;
+}
 
 static void
 catch_signal(int number)
 {
     int code = errno;
-    ssize_t written;
 
     caught_signal = number;
-    /* The pipe is empty: there is room for a byte.  Were it not so, it is readable already. */
-    written = write(pipe_ends[1], "", 1);
-    (void)written;
+    wake();
     errno = code;
 }
 
@@ -44,6 +53,19 @@ int
 cli_interrupt_signal(void)
 {
     return caught_signal;
+}
+
+void
+cli_interrupt_stop(void)
+{
+    atomic_store(&is_stopped, true);
+    wake();
+}
+
+bool
+cli_interrupt_is_wanted(void)
+{
+    return caught_signal != 0 || atomic_load(&is_stopped);
 }
 
 int

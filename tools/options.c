@@ -65,7 +65,9 @@ static const struct option OPTIONS[] = {
      "durable: exit when all survives a loss of power (default); written: when it survives the "
      "death of the process."},
     {"acks", NULL, CLI_APPEND, OPTION_FLAG, FIELD(acks), 0, 0, NULL,
-     "Print \"FIRST LAST\" for each batch as soon as it is durable."},
+     "Print \"FIRST LAST\" for each batch as soon as it is durable; not with --durability written. "
+     " "
+     "When nobody reads them any more, that ends the input."},
     {"batch-bytes", "N", CLI_APPEND, OPTION_BYTES, FIELD(batch_bytes), 1, INT32_MAX, NULL,
      "Size of a batch before compression; default 65536.  A record that is larger goes alone; a "
      "partial batch goes when the input pauses."},
@@ -289,6 +291,15 @@ set_defaults(const struct cli_command *command, struct cli_options *options)
 }
 
 static int
+check_together(const struct cli_options *options)
+{
+    if (options->acks && options->durability == STRAND_WRITTEN)
+        return strand_fail(STRAND_ERR_INVALID, "--acks tells what is durable: it does not go with "
+                                               "--durability written");
+    return STRAND_OK;
+}
+
+static int
 check_required(const struct cli_command *command, const struct cli_options *options)
 {
     bool needs_log =
@@ -335,7 +346,10 @@ cli_options_parse(const struct cli_command *command, int count, char **arguments
         if (status != STRAND_OK)
             return status;
     }
-    return out_options->help ? STRAND_OK : check_required(command, out_options);
+    if (out_options->help)
+        return STRAND_OK;
+    int status = check_together(out_options);
+    return status == STRAND_OK ? check_required(command, out_options) : status;
 }
 
 /* ---- Help ---- */

@@ -1,7 +1,10 @@
 /* tools/strandline.c -- The command: which subcommand, with what, or help on them. */
+#include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "strandline/status.h"
@@ -123,6 +126,21 @@ run_command(const struct cli_command *command, int count, char **arguments)
     return options.help ? print_help(command) : command->run(&options);
 }
 
+/* A stream that came closed is opened: its number would go to a file of the data directory, and
+ * output would be written over it.  Results that nobody can get must not count as delivered: hence
+ * standard output is open for reading, which makes writes fail. */
+static bool
+open_closed_streams(void)
+{
+    static const int MODES[] = {O_RDONLY, O_RDONLY, O_WRONLY};
+
+    /* open() gives the lowest number that is free: from 0 on, that is the one looked at. */
+    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
+        if (fcntl(i, F_GETFD) == -1 && open("/dev/null", MODES[i]) != i)
+            return false;
+    return true;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -130,6 +148,8 @@ main(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : NULL;
     const struct cli_command *command = name != NULL ? find_command(name) : NULL;
 
+    if (!open_closed_streams())
+        return CLI_EXIT_FAILED; /* there may be nowhere to say so */
     /* A reader that goes away is an error of write(), which is handled.  Neither call can fail with
      * these arguments. */
     (void)signal(SIGPIPE, SIG_IGN);

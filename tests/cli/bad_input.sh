@@ -44,6 +44,8 @@ refuses 64 'unexpected "more"' read orders more
 refuses 64 'to OFFSET is required' truncate orders
 refuses 64 'not a place to start' read orders --from yesterday
 refuses 64 'not a letter' read orders --format %z
+refuses 64 'acks tells what is durable: it does not go with --durability written' \
+    append orders --durability written --acks
 refuses 64 'takes no value' append orders --acks=yes
 for topic in . .. 'a b' 'a:b' '' "$(head -c 250 /dev/zero | tr '\0' a)"; do
     refuses 64 'topic' append "$topic"

@@ -13,6 +13,7 @@
 
 #define FRONTIER FIXTURE_DATA "/strandline.frontier"
 #define SEGMENT  FIXTURE_LOG "/00000000000000000000.log"
+#define SAVED    FIXTURE_LOG "/cut-00000000000000000000.bytes"
 #define BACKUP   FIXTURE_DATA "/backup"
 
 enum { CALLS_MAX = 1000 };
@@ -225,6 +226,74 @@ Test(engine_durability, recovery_that_copies_a_linked_segment_may_end_anywhere)
             fixture_create();
         }
     }
+}
+
+/* ---- Bytes that were saved before they are cut ---- */
+
+static void
+damage_first_of_two_batches(int64_t *out_size)
+{
+    static uint8_t data[FIXTURE_SEGMENT_BYTES];
+
+    fixture_open();
+    require_ok(fixture_try_append("a", STRAND_WRITTEN, NULL));
+    require_ok(fixture_try_append("b", STRAND_WRITTEN, NULL));
+    fixture_kill();
+    const uint8_t *content = strand_sim_disk_content(fixture.disk, SEGMENT, out_size);
+    memcpy(data, content, (size_t)*out_size);
+    data[*out_size / 2 - 1] ^= 1;
+    require_ok(strand_sim_disk_store(fixture.disk, SEGMENT, data, *out_size));
+}
+
+/* Opened and killed, opened and cut off: the bytes are in the segment still, or saved. */
+static void
+end_two_openings(uint64_t killed_at, uint64_t cut_at, int *out_first, int *out_second)
+{
+    int64_t size, kept = 0, saved = 0;
+
+    damage_first_of_two_batches(&size);
+    strand_sim_disk_plan_cut(fixture.disk, strand_sim_disk_calls(fixture.disk) + killed_at);
+    *out_first = strand_engine_open(FIXTURE_DATA, &fixture.engine_options, &fixture.engine);
+    fixture_kill();
+    strand_sim_disk_plan_cut(fixture.disk, strand_sim_disk_calls(fixture.disk) + cut_at);
+    *out_second = strand_engine_open(FIXTURE_DATA, &fixture.engine_options, &fixture.engine);
+    fixture_cut(STRAND_SIM_LOSE_ALL);
+    (void)strand_sim_disk_content(fixture.disk, SEGMENT, &kept);
+    if (kept < size)
+        (void)strand_sim_disk_content(fixture.disk, SAVED, &saved);
+    cr_expect_eq(kept + saved, size, "killed at call %d, cut at call %d", (int)killed_at,
+                 (int)cut_at);
+}
+
+Test(engine_durability, suspect_bytes_are_never_lost_between_two_openings)
+{
+    int first = STRAND_ERR_IO;
+
+    for (uint64_t killed_at = 1; first != STRAND_OK; killed_at++) {
+        int second = STRAND_ERR_IO;
+
+        cr_assert_lt(killed_at, CALLS_MAX);
+        for (uint64_t cut_at = 1; second != STRAND_OK; cut_at++) {
+            cr_assert_lt(cut_at, CALLS_MAX);
+            end_two_openings(killed_at, cut_at, &first, &second);
+            fixture_destroy();
+            fixture_create();
+        }
+    }
+}
+
+/* ---- An epoch file that says nothing ---- */
+
+Test(engine_durability, first_epoch_is_durable_before_its_first_batch)
+{
+    fixture_open();
+    fixture_close();
+    require_ok(strand_sim_disk_store(fixture.disk, FIXTURE_EPOCHS, "0\n0\n", 4));
+    fixture_open();
+    (void)fixture_append("a");
+    fixture_cut(STRAND_SIM_LOSE_ALL);
+    fixture_open();
+    cr_expect_str_eq(fixture_read(0, STRAND_READ_COMMITTED), "0=a");
 }
 
 /* ---- A log that could not be made ---- */

@@ -166,7 +166,11 @@ fail_everywhere(const struct recovery_case *test, const struct outcome *expected
             /* No room to save: the one failure that is an answer.  Or one that does not matter. */
             bool is_quarantined = outcome.is_corrupt && test->verdict == STRAND_VERDICT_SUSPECT;
 
-            if (!is_quarantined)
+            /* An epoch file that says too much is cut when there is room: the next recovery, below.
+             */
+            bool is_late = code == ENOSPC && test->epochs_after != NULL;
+
+            if (!is_quarantined && !is_late)
                 expect_same(&outcome, expected, context);
             else
                 cr_expect_eq(code, ENOSPC, "%s", context);
