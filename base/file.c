@@ -127,23 +127,45 @@ int
 strand_file_write(const struct strand_file *file, const void *data, size_t size, int64_t position,
                   size_t *out_written)
 {
+    const struct strand_fs_part part = {data, size};
+
+    return strand_file_write_parts(file, &part, 1, position, out_written);
+}
+
+/* What is left of PARTS when DONE bytes are written, as far as the end of a part. */
+static struct strand_fs_part
+rest_of_part(const struct strand_fs_part *parts, size_t done)
+{
+    while (done >= parts->size)
+        done -= parts++->size;
+    return (struct strand_fs_part){(const char *)parts->data + done, parts->size - done};
+}
+
+int
+strand_file_write_parts(const struct strand_file *file, const struct strand_fs_part *parts,
+                        int count, int64_t position, size_t *out_written)
+{
+    size_t size = 0;
     size_t done = 0;
     int status = STRAND_OK;
 
+    for (int i = 0; i < count; i++)
+        size += parts[i].size;
     strand_assert(is_range(position, size));
-    while (done < size && status == STRAND_OK) {
-        struct strand_fs_part part = {(const char *)data + done, size - done};
-        int64_t count = file->fs->write_at(file->handle, &part, 1, position + (int64_t)done);
+    while (done < size && status == STRAND_OK) { /* all at once, then, cut short, part by part */
+        struct strand_fs_part rest = rest_of_part(parts, done);
+        int64_t written = file->fs->write_at(file->handle, done == 0 ? parts : &rest,
+                                             done == 0 ? count : 1, position + (int64_t)done);
 
-        if (count == -EINTR)
+        if (written == -EINTR)
             continue;
-        if (count == 0) /* a write that stores nothing and gives no reason has found no room */
-            count = -ENOSPC;
-        if (count > 0 && (uint64_t)count > size - done)
-            count = -EIO;
-        status = checked(count, "write", file->path);
+        if (written == 0) /* a write that stores nothing and gives no reason has found no room */
+            written = -ENOSPC;
+        if (written > 0 && (uint64_t)written > (done == 0 ? size : rest.size))
+            written = -EIO;
+        status = checked(written, "write", file->path);
         if (status == STRAND_OK)
-            done += (size_t)count;
+            done += (size_t)written;
     }
     if (out_written != NULL)
         *out_written = done;
@@ -457,44 +479,4 @@ strand_path_read(const struct strand_fs *fs, const char *path, size_t size_max_b
         status = read_into_memory(&file, (size_t)size, out_data, out_size);
     strand_file_discard(&file);
     return status;
-}
-
-/* Create PATH with the given content and make the content, not yet the name, durable. */
-static int
-write_durably(const struct strand_fs *fs, const char *path, const void *data, size_t size)
-{
-    struct strand_file file;
-    uint32_t flags = STRAND_FS_WRITE | STRAND_FS_CREATE | STRAND_FS_EMPTY;
-    int status = strand_file_open(fs, path, flags, &file);
-
-    if (status != STRAND_OK)
-        return status;
-    status = strand_file_write(&file, data, size, 0, NULL);
-    if (status == STRAND_OK)
-        status = strand_file_sync_data(&file);
-    if (status == STRAND_OK)
-        status = strand_file_close(&file);
-    strand_file_discard(&file); /* an earlier failure keeps its sentence */
-    return status;
-}
-
-int
-strand_file_replace(const struct strand_fs *fs, const char *dir, const char *name, const void *data,
-                    size_t size)
-{
-    char path[STRAND_PATH_SIZE_MAX];
-    char tmp_path[STRAND_PATH_SIZE_MAX];
-    int length = snprintf(tmp_path, sizeof tmp_path, "%s/%s.tmp", dir, name);
-
-    if (length < 0 || (size_t)length >= sizeof tmp_path)
-        return strand_fail(STRAND_ERR_INVALID, "replace %s in %s: path is too long", name, dir);
-    (void)snprintf(path, sizeof path, "%s/%s", dir, name); /* shorter than the other */
-    int status = write_durably(fs, tmp_path, data, size);
-    if (status == STRAND_OK)
-        status = strand_path_rename(fs, tmp_path, path);
-    if (status != STRAND_OK) {
-        (void)fs->remove(fs->context, tmp_path); /* only tidying: the failure is recorded already */
-        return status;
-    }
-    return strand_path_sync_directory(fs, dir);
 }

@@ -55,6 +55,11 @@ STRAND_MUST_USE int strand_file_read(const struct strand_file *file, void *data,
 STRAND_MUST_USE int strand_file_write(const struct strand_file *file, const void *data, size_t size,
                                       int64_t position, size_t *out_written);
 
+/* The same with what COUNT parts hold, one behind the other: one call unless it is cut short. */
+STRAND_MUST_USE int strand_file_write_parts(const struct strand_file *file,
+                                            const struct strand_fs_part *parts, int count,
+                                            int64_t position, size_t *out_written);
+
 STRAND_MUST_USE int strand_file_sync_data(const struct strand_file *file);
 STRAND_MUST_USE int strand_file_sync_all(const struct strand_file *file);
 STRAND_MUST_USE int strand_file_set_size(const struct strand_file *file, int64_t size);

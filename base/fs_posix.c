@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PARTS_MAX = 16, NS_PER_S = 1000000000 };
+enum { PARTS_MAX = 64, NS_PER_S = 1000000000 };
 
 _Static_assert(sizeof(off_t) == 8, "positions in files have 64 bits");
 

@@ -237,6 +237,29 @@ strand_log_config_get(const struct strand_log_config *config, const char *name, 
     return STRAND_OK;
 }
 
+/* Thread counts and words out of range. */
+static int
+check_choices(const struct strand_engine_options *options)
+{
+    const struct {
+        const char *name;
+        int64_t value;
+        int64_t most;
+    } choices[] = {
+        {"sync_workers", options->sync_workers, STRAND_THREADS_MAX},
+        {"recovery_threads", options->recovery_threads, STRAND_THREADS_MAX},
+        {"recovery_policy", options->recovery_policy, STRAND_RECOVER_SALVAGE},
+        {"preparation", options->preparation, STRAND_PREPARE_ZERO},
+    };
+
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++)
+        if (choices[i].value < 0 || choices[i].value > choices[i].most)
+            return strand_fail(STRAND_ERR_INVALID,
+                               "engine options: %s %" PRId64 " is not within 0 and %" PRId64,
+                               choices[i].name, choices[i].value, choices[i].most);
+    return STRAND_OK;
+}
+
 int
 strand_engine_config_init(const struct strand_engine_options *options,
                           struct strand_engine_config *out_config)
@@ -259,6 +282,9 @@ strand_engine_config_init(const struct strand_engine_options *options,
         return strand_fail(STRAND_ERR_INVALID,
                            "engine options: descriptor_budget %" PRIu32 " is below %d",
                            options->descriptor_budget, STRAND_DESCRIPTOR_BUDGET_MIN);
+    status = check_choices(options);
+    if (status != STRAND_OK)
+        return status;
     if (options->fs != NULL && options->fs->struct_size < sizeof(struct strand_fs))
         return strand_fail(STRAND_ERR_INVALID,
                            "engine options: the file system table is incomplete");
@@ -276,9 +302,23 @@ strand_engine_config_init(const struct strand_engine_options *options,
             1000000,
         .commit_bytes =
             options->commit_bytes != 0 ? options->commit_bytes : STRAND_COMMIT_BYTES_DEFAULT,
+        .checkpoint_interval_ns =
+            (options->checkpoint_interval_ms != 0 ? (int64_t)options->checkpoint_interval_ms
+                                                  : STRAND_CHECKPOINT_INTERVAL_MS_DEFAULT) *
+            1000000,
+        .sync_workers =
+            options->sync_workers != 0 ? options->sync_workers : STRAND_SYNC_WORKERS_DEFAULT,
+        .recovery_threads = options->recovery_threads != 0 ? options->recovery_threads
+                                                           : STRAND_RECOVERY_THREADS_DEFAULT,
+        .recovery_policy = (enum strand_recovery_policy)options->recovery_policy,
+        .preparation = (enum strand_preparation)options->preparation,
+        .prepared_bytes_max = options->prepared_bytes_max != 0 ? options->prepared_bytes_max
+                                                               : STRAND_PREPARED_BYTES_DEFAULT,
         .fs = options->fs != NULL ? options->fs : strand_fs_posix(),
         .notice = options->notice,
         .notice_context = options->notice_context,
+        .progress = options->progress,
+        .progress_context = options->progress_context,
     };
     return STRAND_OK;
 }

@@ -17,6 +17,12 @@ enum {
     STRAND_COMMIT_INTERVAL_MS_DEFAULT = 200,
     STRAND_COMMIT_BYTES_DEFAULT = 64 << 20,
     STRAND_FRONTIER_DELAY_MS = 100, /* a written slot is synced no later than this */
+    STRAND_CHECKPOINT_INTERVAL_MS_DEFAULT = 5000,
+    STRAND_CHECKPOINT_SPACING_MS = 1000, /* between two, whatever asks for them */
+    STRAND_SYNC_WORKERS_DEFAULT = 4,
+    STRAND_RECOVERY_THREADS_DEFAULT = 4,
+    STRAND_THREADS_MAX = 64,
+    STRAND_PREPARED_BYTES_DEFAULT = 256 << 20,
     STRAND_FETCH_BYTES_DEFAULT = 1 << 20,
     STRAND_POOLED_BUFFERS_MAX = 64,
     STRAND_POOLED_BUFFER_SIZE_MAX = 4 << 20,
@@ -56,9 +62,17 @@ struct strand_engine_config {
     uint32_t descriptor_budget;
     int64_t commit_interval_ns;
     uint64_t commit_bytes;
+    int64_t checkpoint_interval_ns;
+    uint32_t sync_workers;
+    uint32_t recovery_threads;
+    enum strand_recovery_policy recovery_policy;
+    enum strand_preparation preparation;
+    uint64_t prepared_bytes_max;
     const struct strand_fs *fs;
     strand_notice_fn *notice;
     void *notice_context;
+    strand_progress_fn *progress;
+    void *progress_context;
 };
 
 STRAND_MUST_USE int strand_engine_config_init(const struct strand_engine_options *options,

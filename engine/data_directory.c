@@ -217,6 +217,22 @@ in_use(struct strand_data_directory *directory)
                        text[0] != '\0' ? text : "another process");
 }
 
+/* Whether the last writer said that it ran in this boot.  What is not known may be. */
+static bool
+was_same_boot(const struct strand_data_directory *directory)
+{
+    char text[LOCK_TEXT_SIZE_MAX];
+    char boot[STRAND_FS_BOOT_ID_SIZE];
+    char last[STRAND_FS_BOOT_ID_SIZE];
+    size_t size = 0;
+
+    if (directory->fs->boot_id(directory->fs->context, boot) != 0 ||
+        strand_file_read(&directory->lock, text, sizeof text - 1, 0, &size) != STRAND_OK)
+        return true;
+    text[size] = '\0';
+    return sscanf(text, "%*[^\n]\nboot %36s", last) != 1 || strcmp(last, boot) == 0;
+}
+
 static int
 write_lock_text(struct strand_data_directory *directory)
 {
@@ -258,9 +274,9 @@ take_lock(struct strand_data_directory *directory)
     return STRAND_OK;
 }
 
-/* A reader's look at the lock.  No lock file: nobody has written here but a broker. */
-static int
-look_for_writer(struct strand_data_directory *directory)
+/* No lock file: nobody has written here but a broker. */
+int
+strand_data_directory_look_for_writer(struct strand_data_directory *directory)
 {
     struct strand_file lock = {0};
 
@@ -342,6 +358,24 @@ initialise(struct strand_data_directory *directory)
     return status == STRAND_OK ? write_format(directory->fs, directory->path) : status;
 }
 
+/* A marker that cannot be believed is none. */
+static int
+load_clean_marker(struct strand_data_directory *directory)
+{
+    int status = strand_clean_marker_load(directory->fs, directory->path, &directory->clean);
+
+    return status == STRAND_ERR_NOT_FOUND || status == STRAND_ERR_CORRUPT ? STRAND_OK : status;
+}
+
+static int
+remove_clean_marker(const struct strand_data_directory *directory)
+{
+    char path[STRAND_PATH_SIZE_MAX];
+
+    int status = strand_path_join(path, directory->path, STRAND_CLEAN_NAME);
+    return status == STRAND_OK ? strand_path_remove(directory->fs, path) : status;
+}
+
 /* The broker's marker vouches for files that we are about to change.  That a broker was here has to
  * be known until every log is recovered, also if the power goes meanwhile: one rename does both. */
 static int
@@ -357,6 +391,16 @@ take_over(struct strand_data_directory *directory, bool has_kafka_clean)
     if (status == STRAND_OK && has_kafka_clean)
         status = strand_path_rename(fs, from, to);
     return status == STRAND_OK ? strand_path_sync_directory(fs, directory->path) : status;
+}
+
+int
+strand_data_directory_begin_takeover(struct strand_data_directory *directory)
+{
+    if (directory->is_taken_over)
+        return STRAND_OK;
+    int status = strand_file_replace(directory->fs, directory->path, STRAND_TAKEOVER_NAME, "", 0);
+    directory->is_taken_over = status == STRAND_OK;
+    return status;
 }
 
 int
@@ -378,7 +422,23 @@ prepare_for_writing(struct strand_data_directory *directory, const struct conten
         status = strand_frontier_initialise(directory->fs, directory->path);
     if (status == STRAND_OK && !contents->has_format)
         status = initialise(directory);
+    if (status == STRAND_OK)
+        status = remove_clean_marker(directory);
     return status == STRAND_OK ? take_over(directory, contents->has_kafka_clean) : status;
+}
+
+/* With the ballast gone where the disk is full: each step may be done twice. */
+static int
+prepare_in_any_room(struct strand_data_directory *directory, const struct contents *contents)
+{
+    directory->is_same_boot = was_same_boot(directory);
+    int status = prepare_for_writing(directory, contents);
+
+    if (strand_ballast_release(&directory->ballast, status))
+        status = prepare_for_writing(directory, contents);
+    if (status == STRAND_OK)
+        strand_ballast_take(&directory->ballast);
+    return status;
 }
 
 static int
@@ -405,8 +465,10 @@ open_contents(struct strand_data_directory *directory, uint32_t flags)
         return status;
     directory->was_kafkas = contents.owner == OWNER_KAFKA || contents.has_kafka_clean;
     directory->is_taken_over = directory->was_kafkas || contents.has_takeover;
-    return (flags & STRAND_ENGINE_READ_ONLY) != 0 ? look_for_writer(directory)
-                                                  : prepare_for_writing(directory, &contents);
+    status = load_clean_marker(directory);
+    if (status != STRAND_OK || (flags & STRAND_ENGINE_READ_ONLY) != 0)
+        return status;
+    return prepare_in_any_room(directory, &contents);
 }
 
 int
@@ -427,6 +489,8 @@ strand_data_directory_open(const struct strand_fs *fs, const char *path, uint32_
         .fs = fs, .path = strdup(absolute), .lock_path = strdup(lock_path)};
     if (directory.path == NULL || directory.lock_path == NULL)
         status = strand_fail(STRAND_ERR_NO_MEMORY, "open %s", path);
+    strand_ballast_init(&directory.ballast, fs, directory.path);
+    strand_clean_marker_init(&directory.clean);
     if (status == STRAND_OK)
         status = create_if_missing(fs, absolute, flags);
     if (status == STRAND_OK)
@@ -435,6 +499,7 @@ strand_data_directory_open(const struct strand_fs *fs, const char *path, uint32_
         status = open_contents(&directory, flags);
     if (status != STRAND_OK) {
         strand_file_discard(&directory.lock);
+        strand_clean_marker_deinit(&directory.clean);
         free(directory.path);
         free(directory.lock_path);
         return status;
@@ -450,6 +515,7 @@ strand_data_directory_close(struct strand_data_directory *directory)
 
     if (directory->lock.handle != NULL)
         status = strand_file_close(&directory->lock);
+    strand_clean_marker_deinit(&directory->clean);
     free(directory->path);
     free(directory->lock_path);
     *directory = (struct strand_data_directory){0};

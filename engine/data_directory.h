@@ -3,16 +3,21 @@
  *
  *   .lock               held (open-file-description lock) by the one writing process; its text says
  *                       which, and in which boot.  Never unlinked.
+ *   strandline.clean    which logs were closed cleanly (recovery/clean_marker.h).
  *   strandline.format   four lines of text: "strandline VERSION", "directory ID" (32 hex digits),
  *                       "features WORDS" ("-" for none; an unknown word means: do not open),
  *                       "crc32c HEX" over the three lines before.
- *   strandline.takeover .kafka_cleanshutdown, renamed: a broker was the last writer; of the logs
- *                       those without a frontier slot, which was emptied before, are as it left
- *                       them.  Removed when every log serves.
+ *   strandline.takeover .kafka_cleanshutdown, renamed, or an empty file: a broker was the last
+ *                       writer; of the logs those without a frontier slot, which was emptied
+ * before, are as it left them.  Removed when every log serves.
  *
  * Whose it is:  a valid strandline.format: ours.  Files or partitions of a Kafka broker: Kafka's,
  * opened in place.  Nothing, or nothing but .lock and strandline.*: empty, to be initialised.
  * Anything else: refused, STRAND_ERR_FOREIGN.
+ *
+ * Opening for writing: lock -> boot id of the last writer read, our name written ->
+ * strandline.clean read -> it and .kafka_cleanshutdown removed, directory synced, always: from here
+ * on a crash is one.
  *
  * Initialising: frontier -> parent directory synced -> strandline.format last, directory synced.
  * What ends before the format leaves a directory that counts as empty.
@@ -26,6 +31,8 @@
 #include <stdint.h>
 
 #include "base/file.h"
+#include "engine/ballast.h"
+#include "recovery/clean_marker.h"
 #include "strandline/status.h"
 
 #define STRAND_LOCK_NAME        ".lock"
@@ -43,6 +50,10 @@ struct strand_data_directory {
     bool was_kafkas;            /* a broker was the last writer: our slots mean nothing */
     bool is_taken_over;         /* or was, and a log without a slot is as it left it */
     bool has_writer;            /* read-only: another process holds the lock */
+    bool is_same_boot; /* the last writer's kernel still runs, or nobody knows: its cache may hold
+                          pages that a failed sync left unwritten */
+    struct strand_clean_marker clean; /* empty: nothing is vouched for */
+    struct strand_ballast ballast;
 };
 
 /* FLAGS: enum strand_engine_flag.  On success the directory exists, is ours (read-only: may also be
@@ -50,6 +61,14 @@ struct strand_data_directory {
 STRAND_MUST_USE int strand_data_directory_open(const struct strand_fs *fs, const char *path,
                                                uint32_t flags,
                                                struct strand_data_directory *out_directory);
+
+/* A reader's look at the lock: sets has_writer.  To be called when the frontier is loaded: what its
+ * slots say is then finished, on disk, too, if nobody writes. */
+STRAND_MUST_USE int strand_data_directory_look_for_writer(struct strand_data_directory *directory);
+
+/* A broker turns out to have written a log, and has left no marker: that is known, durably, until
+ * every log is recovered. */
+STRAND_MUST_USE int strand_data_directory_begin_takeover(struct strand_data_directory *directory);
 
 /* Every log is recovered and has a slot.  It need not be durable. */
 STRAND_MUST_USE int

@@ -164,7 +164,9 @@ destroy(struct strand_engine *engine)
     strand_buffer_pool_destroy(engine->buffers);
     strand_codec_pool_destroy(engine->codecs);
     strand_fork_guard_destroy(engine->fork_guard);
+    strand_preparer_deinit(&engine->preparer);
     strand_committer_deinit(&engine->committer);
+    strand_checkpointer_deinit(&engine->checkpointer);
     strand_segment_cache_deinit(&engine->cache);
     strand_mutex_deinit(&engine->registry);
     free(engine);
@@ -188,6 +190,8 @@ create_parts(struct strand_engine *engine)
     strand_mutex_init(&engine->registry);
     strand_segment_cache_init(&engine->cache, descriptor_budget(&engine->config));
     strand_committer_init(&engine->committer, engine);
+    strand_preparer_init(&engine->preparer, engine);
+    strand_checkpointer_init(&engine->checkpointer);
     int status = strand_fork_guard_create(&engine->fork_guard);
     if (status == STRAND_OK)
         status = strand_buffer_pool_create(STRAND_POOLED_BUFFERS_MAX, STRAND_POOLED_BUFFER_SIZE_MAX,
@@ -206,6 +210,8 @@ open_directory(struct strand_engine *engine, const char *path)
         status =
             strand_frontier_open(fs, engine->directory.path, !strand_engine_is_read_only(engine),
                                  &engine->frontier, &bad_slots);
+    if (status == STRAND_OK && strand_engine_is_read_only(engine))
+        status = strand_data_directory_look_for_writer(&engine->directory);
     if (status == STRAND_OK && bad_slots != 0)
         strand_engine_notice(engine, 4,
                              "%s/%s is damaged (%" PRId64 " slots): what it said is not used",
@@ -236,7 +242,10 @@ strand_engine_open(const char *directory, const struct strand_engine_options *op
         status = strand_engine_load_logs(engine);
     if (status == STRAND_OK && strand_engine_has_threads(engine))
         status = strand_committer_start(&engine->committer);
+    if (status == STRAND_OK && strand_engine_has_threads(engine))
+        status = strand_preparer_start(&engine->preparer);
     if (status != STRAND_OK) {
+        strand_committer_stop(&engine->committer);
         (void)destroy(engine); /* the failure is recorded; nothing was written since */
         return status;
     }
@@ -265,28 +274,69 @@ check_unused(struct strand_engine *engine)
     return status;
 }
 
-/* Make everything durable that can be; the first failure is returned, with its sentence. */
-static int
-finish(struct strand_engine *engine, char sentence[STRAND_ERROR_MESSAGE_SIZE_MAX])
-{
-    int first = STRAND_OK;
+/* A close under way: the first failure, with its sentence, is what it returns. */
+struct closing {
+    struct strand_clean_marker marker;
+    int status;
+    char sentence[STRAND_ERROR_MESSAGE_SIZE_MAX];
+};
 
-    sentence[0] = '\0';
-    for (size_t i = 0; i < engine->log_count + 1; i++) {
-        int status = i < engine->log_count ? strand_log_finish(engine->logs[i])
-                                           : strand_frontier_sync(engine->frontier);
-        if (status != STRAND_OK && first == STRAND_OK) {
-            first = status;
-            (void)snprintf(sentence, STRAND_ERROR_MESSAGE_SIZE_MAX, "%s", strand_error_message());
-        }
+static void
+note_failure(struct closing *closing, int status)
+{
+    if (status == STRAND_OK || closing->status != STRAND_OK)
+        return;
+    closing->status = status;
+    (void)snprintf(closing->sentence, sizeof closing->sentence, "%s", strand_error_message());
+}
+
+/* Make everything durable that can be. */
+static void
+finish_logs(struct strand_engine *engine, struct closing *closing)
+{
+    for (size_t i = 0; i < engine->log_count; i++) {
+        struct strand_clean_entry entry;
+        bool is_clean = false;
+
+        note_failure(closing, strand_log_finish(engine->logs[i], &entry, &is_clean));
+        if (is_clean) /* one that is left out for want of memory is recovered */
+            (void)strand_clean_marker_add(&closing->marker, &entry);
     }
-    return first;
+}
+
+static int
+store_marker(struct strand_engine *engine, struct strand_clean_marker *marker)
+{
+    const struct strand_fs *fs = engine->config.fs;
+
+    int status = strand_clean_marker_store(fs, engine->directory.path, marker);
+    if (strand_ballast_release(&engine->directory.ballast, status))
+        status = strand_clean_marker_store(fs, engine->directory.path, marker);
+    return status;
+}
+
+/* The checkpoint files and the marker, which comes last, spare the next opening work: a failure to
+ * write them loses nothing. */
+static void
+finish(struct strand_engine *engine, struct closing *closing)
+{
+    finish_logs(engine, closing);
+    int status = strand_frontier_sync(engine->frontier);
+    note_failure(closing, status);
+    if (status != STRAND_OK)
+        return;
+    status = strand_checkpointer_write(engine);
+    if (status == STRAND_OK)
+        status = store_marker(engine, &closing->marker);
+    if (status != STRAND_OK)
+        strand_engine_notice(engine, 4, "the next opening will recover: %s",
+                             strand_error_message());
 }
 
 int
 strand_engine_close(struct strand_engine *engine)
 {
-    char sentence[STRAND_ERROR_MESSAGE_SIZE_MAX] = "";
+    struct closing closing = {.status = STRAND_OK};
 
     /* In a child the locks may be held by threads that are not there: nothing is touched, the
      * memory goes with the process. */
@@ -295,11 +345,15 @@ strand_engine_close(struct strand_engine *engine)
     int status = check_unused(engine);
     if (status != STRAND_OK)
         return status;
+    strand_preparer_stop(&engine->preparer);
     strand_committer_stop(&engine->committer);
+    strand_clean_marker_init(&closing.marker);
     if (!strand_engine_is_read_only(engine))
-        status = finish(engine, sentence);
+        finish(engine, &closing);
+    strand_clean_marker_deinit(&closing.marker);
     int destroyed = destroy(engine);
-    return status != STRAND_OK ? strand_fail(status, "%s", sentence) : destroyed;
+    return closing.status != STRAND_OK ? strand_fail(closing.status, "%s", closing.sentence)
+                                       : destroyed;
 }
 
 /* ---- Work and health ---- */
@@ -313,8 +367,14 @@ strand_engine_run(struct strand_engine *engine, int64_t *out_next_ms)
     if (status != STRAND_OK)
         return status;
     if ((engine->config.flags & STRAND_ENGINE_NO_THREADS) != 0 &&
-        !strand_engine_is_read_only(engine))
+        !strand_engine_is_read_only(engine)) {
+        int64_t prepare_ns = -1;
+
         strand_committer_run(&engine->committer, &next_ns);
+        strand_preparer_run(&engine->preparer, &prepare_ns);
+        if (next_ns < 0 || (prepare_ns >= 0 && prepare_ns < next_ns))
+            next_ns = prepare_ns;
+    }
     if (out_next_ms == NULL)
         return STRAND_OK;
     if (next_ns < 0) {
@@ -350,6 +410,16 @@ strand_engine_sync(struct strand_engine *engine)
 }
 
 int
+strand_engine_checkpoint(struct strand_engine *engine)
+{
+    int status = strand_engine_sync(engine);
+
+    if (status != STRAND_OK || strand_engine_is_read_only(engine))
+        return status;
+    return strand_checkpointer_write(engine);
+}
+
+int
 strand_engine_health(struct strand_engine *engine)
 {
     int status = strand_engine_check(engine);
@@ -370,27 +440,19 @@ strand_engine_health(struct strand_engine *engine)
 
 /* ---- Listing and deleting ---- */
 
-/* TEXTS takes what the visitor may look at while the log goes on. */
-struct info_texts {
-    char reason[STRAND_REASON_SIZE];
-    char recovered_reason[256];
-};
-
+/* REASON takes what the visitor may look at while the log goes on. */
 static struct strand_log_info
-info_of(struct strand_log *log, struct info_texts *texts)
+info_of(struct strand_log *log, char reason[STRAND_REASON_SIZE])
 {
     strand_mutex_lock(&log->state);
     struct strand_log_info info = {
         .topic = log->topic,
         .partition = log->partition,
         .state = log->health,
-        .reason = texts->reason,
+        .reason = reason,
         .log_start = log->log_start,
         .high_watermark = log->high_watermark,
         .log_end = log->log_end,
-        .recovered_cut_bytes = log->recovered_cut_bytes,
-        .recovered_first_offset = log->recovered_first_offset,
-        .recovered_reason = texts->recovered_reason,
     };
     for (size_t i = 0; i < log->segment_count; i++) { /* runs of one damaged file follow another */
         const struct strand_log_segment *run = log->segments[i];
@@ -399,8 +461,7 @@ info_of(struct strand_log *log, struct info_texts *texts)
         if (i == 0 || run->file_base_offset != log->segments[i - 1]->file_base_offset)
             info.segment_count++;
     }
-    memcpy(texts->reason, log->reason, sizeof texts->reason);
-    memcpy(texts->recovered_reason, log->recovered_reason, sizeof texts->recovered_reason);
+    memcpy(reason, log->reason, sizeof log->reason);
     strand_mutex_unlock(&log->state);
     return info;
 }
@@ -408,7 +469,7 @@ info_of(struct strand_log *log, struct info_texts *texts)
 int
 strand_engine_list(struct strand_engine *engine, strand_log_visit_fn *visit, void *context)
 {
-    struct info_texts texts;
+    char reason[STRAND_REASON_SIZE];
 
     int status = strand_engine_check(engine);
     if (status == STRAND_OK && visit == NULL)
@@ -417,7 +478,7 @@ strand_engine_list(struct strand_engine *engine, strand_log_visit_fn *visit, voi
         return status;
     strand_mutex_lock(&engine->registry);
     for (size_t i = 0; i < engine->log_count && status == STRAND_OK; i++) {
-        struct strand_log_info info = info_of(engine->logs[i], &texts);
+        struct strand_log_info info = info_of(engine->logs[i], reason);
 
         status = visit(context, &info);
     }
@@ -452,8 +513,10 @@ delete_log(struct strand_engine *engine, struct strand_log *log)
     int status = strand_path_join(path, engine->directory.path, name);
     if (status == STRAND_OK)
         status = check_deletable(log);
-    if (status == STRAND_OK)
-        status = strand_path_rename(fs, log->directory, path);
+    if (status != STRAND_OK)
+        return status;
+    strand_preparer_forget(&engine->preparer, log); /* it goes by the path */
+    status = strand_path_rename(fs, log->directory, path);
     if (status != STRAND_OK)
         return status;
     strand_committer_forget(&engine->committer, log);
@@ -461,6 +524,8 @@ delete_log(struct strand_engine *engine, struct strand_log *log)
     status = strand_path_sync_directory(fs, engine->directory.path);
     if (status == STRAND_OK)
         status = strand_frontier_remove(engine->frontier, log->identity.id);
+    atomic_store(&engine->checkpointer.names_strangers, true);
+    strand_checkpointer_note_soon(engine);
     strand_log_object_destroy(log);
     /* What cannot be removed now is removed at the next open. */
     return status == STRAND_OK ? strand_path_remove_tree(fs, path) : status;

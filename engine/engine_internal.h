@@ -1,7 +1,8 @@
 /* engine/engine_internal.h -- What the files of the engine share about the engine itself.
  *
- * Lock order (docs/THREADS.md): registry -> commit (of a log) -> append (of a log) -> segment cache
- * -> state (of a log) -> committer.  No lock but registry and commit is held during a sync.
+ * Lock order (docs/THREADS.md): registry -> checkpoint -> commit (of a log) -> append (of a log) ->
+ * segment cache -> state (of a log) -> committer.  No lock but the first three is held during a
+ * sync.
  */
 #ifndef STRAND_ENGINE_ENGINE_INTERNAL_H
 #define STRAND_ENGINE_ENGINE_INTERNAL_H
@@ -12,9 +13,11 @@
 #include <stdint.h>
 
 #include "base/thread.h"
+#include "engine/checkpointer.h"
 #include "engine/committer.h"
 #include "engine/config.h"
 #include "engine/data_directory.h"
+#include "engine/preparer.h"
 #include "engine/segment_cache.h"
 #include "strandline/engine.h"
 
@@ -33,6 +36,8 @@ struct strand_engine {
     struct strand_codec_pool *codecs;
     struct strand_segment_cache cache;
     struct strand_committer committer;
+    struct strand_preparer preparer;
+    struct strand_checkpointer checkpointer;
 
     struct strand_mutex registry;
     struct strand_log **logs; /* owned; by name; guarded by registry */

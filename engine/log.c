@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "base/fork_guard.h"
 #include "engine/log_internal.h"
+#include "engine/log_prepare.h"
+#include "engine/watch.h"
 #include "storage/segment.h"
 #include "strandline/fs.h"
 
@@ -66,8 +68,27 @@ strand_log_fail(struct strand_log *log, int status)
 void
 strand_log_wake_locked(struct strand_log *log)
 {
-    if (log->waiter_count > 0)
+    if (log->waiter_count > 0) {
         strand_condition_broadcast(&log->changed);
+        strand_condition_broadcast(&log->written);
+    }
+    if (log->watches != NULL)
+        strand_watch_signal_locked(log);
+}
+
+void
+strand_log_unlock_and_wake(struct strand_log *log, bool is_log_end_alone)
+{
+    bool has_waiters = log->waiter_count > log->written_waiter_count && !is_log_end_alone;
+    bool has_written_waiters = log->written_waiter_count > 0;
+
+    if (log->watches != NULL)
+        strand_watch_signal_locked(log);
+    strand_mutex_unlock(&log->state);
+    if (has_waiters)
+        strand_condition_broadcast(&log->changed);
+    if (has_written_waiters)
+        strand_condition_broadcast(&log->written);
 }
 
 /* ---- Positions ---- */
@@ -128,6 +149,7 @@ strand_log_set_high_watermark(struct strand_log *log, int64_t offset)
         strand_log_wake_locked(log);
     }
     strand_mutex_unlock(&log->state);
+    strand_checkpointer_note(log->engine, 0);
     return STRAND_OK;
 }
 
@@ -246,25 +268,51 @@ discard_new(struct strand_log *log, struct strand_log_segment *segment)
     strand_log_segment_release(segment);
 }
 
+/* SEGMENT, whose file is open, becomes the last. */
+static int
+list_segment(struct strand_log *log, struct strand_log_segment *segment)
+{
+    strand_segment_cache_add(&log->engine->cache, segment);
+    strand_mutex_lock(&log->state);
+    int status = strand_log_reserve_segments_locked(log);
+    if (status == STRAND_OK)
+        strand_log_list_segment_locked(log, segment);
+    strand_mutex_unlock(&log->state);
+    return status;
+}
+
 int
-strand_log_add_segment(struct strand_log *log, int64_t base_offset, bool durably)
+strand_log_add_segment(struct strand_log *log, int64_t base_offset)
 {
     struct strand_log_segment *segment = NULL;
 
     int status = strand_log_segment_create(log, base_offset, &segment);
     if (status == STRAND_OK)
         status = create_segment_file(log, segment);
-    if (status == STRAND_OK && durably)
+    if (status == STRAND_OK)
         status = make_durable(log, segment);
-    if (status == STRAND_OK) {
-        strand_segment_cache_add(&log->engine->cache, segment);
-        strand_mutex_lock(&log->state);
-        status = strand_log_reserve_segments_locked(log);
-        if (status == STRAND_OK)
-            strand_log_list_segment_locked(log, segment);
-        strand_mutex_unlock(&log->state);
-    }
+    if (status == STRAND_OK)
+        status = list_segment(log, segment);
     if (status != STRAND_OK && segment != NULL)
+        discard_new(log, segment);
+    return status;
+}
+
+int
+strand_log_roll(struct strand_log *log, int64_t base_offset)
+{
+    struct strand_log_segment *segment = NULL;
+
+    int status = strand_log_segment_create(log, base_offset, &segment);
+    if (status == STRAND_OK)
+        status = strand_log_take_prepared(log, segment);
+    if (status == STRAND_OK && segment->file == NULL)
+        status = create_segment_file(log, segment);
+    if (status == STRAND_OK)
+        status = list_segment(log, segment);
+    if (status == STRAND_OK)
+        strand_log_note_roll(log, segment);
+    else if (segment != NULL)
         discard_new(log, segment);
     return status;
 }

@@ -1,8 +1,7 @@
-/* engine/log_append.c -- Appending: encode outside the locks, then stamp, write once, publish.
+/* engine/log_append.c -- The way into the log: check or encode outside the locks, write, wait.
  *
  * Encoding, compressing and checksumming happen in a pooled buffer before the append lock is taken:
- * base offset and leader epoch lie outside the CRC and are stamped under it.  Under the lock there
- * is a roll if one is due, one pwrite, and the publication under the state lock.
+ * base offset and leader epoch lie outside the CRC and are stamped under it (log_write.c).
  */
 #include <inttypes.h>
 #include <string.h>
@@ -14,13 +13,6 @@
 #include "storage/batch.h"
 #include "storage/record_reader.h"
 #include "storage/segment.h"
-
-/* Batches on their way into the log. */
-struct entry {
-    uint8_t *data; /* stamped in place */
-    size_t size;
-    bool is_follower;
-};
 
 /* What of the config an append uses, read once. */
 struct settings {
@@ -35,197 +27,6 @@ settings_of(struct strand_log *log)
     struct settings settings = {log->config, log->is_replicated};
     strand_mutex_unlock(&log->state);
     return settings;
-}
-
-static uint8_t *
-last_batch(const struct entry *entry)
-{
-    uint8_t *batch = entry->data;
-    uint8_t *end = entry->data + entry->size;
-
-    while (batch + strand_batch_size(batch) < end)
-        batch += strand_batch_size(batch);
-    return batch;
-}
-
-/* ---- Rolling ---- */
-
-static int64_t
-largest_timestamp(const uint8_t *data, size_t size)
-{
-    int64_t largest = STRAND_NO_TIMESTAMP;
-
-    for (size_t at = 0; at < size; at += (size_t)strand_batch_size(data + at))
-        if (strand_batch_max_timestamp(data + at) > largest)
-            largest = strand_batch_max_timestamp(data + at);
-    return largest;
-}
-
-static bool
-has_lasted(const struct strand_log *log, const struct strand_log_segment *segment,
-           int64_t timestamp)
-{
-    int64_t now = strand_engine_wall_clock_ms(log->engine);
-    int64_t waited = segment->first_timestamp_ms >= 0 ? timestamp - segment->first_timestamp_ms
-                                                      : now - segment->created_ms;
-
-    return waited > log->config.segment_ms;
-}
-
-bool
-strand_log_is_roll_due_locked(const struct strand_log *log, const uint8_t *data, size_t size)
-{
-    const struct strand_log_segment *segment = log->segments[log->segment_count - 1];
-    struct entry entry = {.data = (uint8_t *)(uintptr_t)data, .size = size};
-
-    if (strand_batch_end_offset(last_batch(&entry)) - 1 - segment->base_offset > INT32_MAX)
-        return true;
-    if (segment->size == 0)
-        return false;
-    return segment->size + (int64_t)size > log->config.segment_bytes ||
-           has_lasted(log, segment, largest_timestamp(data, size));
-}
-
-static int roll_if_due(struct strand_log *log, const struct entry *entry)
-    STRAND_REQUIRES(log->append);
-
-static int
-roll_if_due(struct strand_log *log, const struct entry *entry)
-{
-    strand_mutex_lock(&log->state);
-    bool is_due = strand_log_is_roll_due_locked(log, entry->data, entry->size);
-    strand_mutex_unlock(&log->state);
-    return is_due ? strand_log_add_segment(log, strand_batch_base_offset(entry->data), false)
-                  : STRAND_OK;
-}
-
-/* ---- Under the append lock ---- */
-
-/* What the log looks like to the append that holds the lock. */
-struct place {
-    int64_t log_end;
-    uint64_t generation;
-    int32_t epoch;
-};
-
-static int wait_for_gate(struct strand_log *log, struct place *out_place)
-    STRAND_REQUIRES(log->append);
-static int write_entry(struct strand_log *log, const struct entry *entry)
-    STRAND_REQUIRES(log->append);
-static int append_locked(struct strand_log *log, const struct entry *entry,
-                         struct strand_appended *appended) STRAND_REQUIRES(log->append);
-
-static int
-wait_for_gate(struct strand_log *log, struct place *out_place)
-{
-    while (log->gate_is_closed)
-        (void)strand_condition_wait(&log->gate_opened, &log->append, -1);
-
-    int status = STRAND_OK;
-    strand_mutex_lock(&log->state);
-    if (log->is_closing)
-        status = strand_fail(STRAND_ERR_CLOSED, "append to %s: it is being closed", log->name);
-    else if (log->health != STRAND_LOG_HEALTHY)
-        status = strand_log_unhealthy_locked(log);
-    else
-        *out_place = (struct place){log->log_end, log->generation,
-                                    strand_leader_epochs_newest(&log->epochs)};
-    strand_mutex_unlock(&log->state);
-    return status;
-}
-
-/* Offsets end at INT64_MAX: is there room for those of ENTRY? */
-static int
-check_span(const struct strand_log *log, const struct entry *entry, const struct place *place)
-{
-    int64_t left = INT64_MAX - place->log_end;
-
-    for (size_t at = 0; at < entry->size; at += (size_t)strand_batch_size(entry->data + at)) {
-        left -=
-            strand_batch_end_offset(entry->data + at) - strand_batch_base_offset(entry->data + at);
-        if (left < 0)
-            return strand_fail(STRAND_ERR_OUT_OF_RANGE,
-                               "append to %s: no offsets are left above %" PRId64, log->name,
-                               place->log_end);
-    }
-    return STRAND_OK;
-}
-
-static void
-stamp(const struct entry *entry, const struct place *place)
-{
-    int64_t offset = place->log_end;
-
-    for (size_t at = 0; at < entry->size; at += (size_t)strand_batch_size(entry->data + at)) {
-        strand_batch_set_base_offset(entry->data + at, offset);
-        strand_batch_set_leader_epoch(entry->data + at, place->epoch);
-        offset = strand_batch_end_offset(entry->data + at);
-    }
-}
-
-/* Make the written entry visible; ask for a round by and by unless somebody will at once. */
-static void
-publish(struct strand_log *log, struct strand_log_segment *segment, const struct entry *entry)
-{
-    struct strand_engine *engine = log->engine;
-
-    strand_mutex_lock(&log->state);
-    for (size_t at = 0; at < entry->size; at += (size_t)strand_batch_size(entry->data + at))
-        strand_log_segment_note(segment, entry->data + at, segment->size);
-    bool was_clean = log->unsynced_bytes == 0;
-    bool was_below = log->unsynced_bytes < engine->config.commit_bytes;
-    log->log_end = segment->end_offset;
-    log->unsynced_bytes += entry->size;
-    bool is_much = was_below && log->unsynced_bytes >= engine->config.commit_bytes;
-    strand_log_wake_locked(log);
-    strand_mutex_unlock(&log->state);
-
-    if (is_much)
-        strand_committer_ask(&engine->committer, log);
-    else if (was_clean)
-        strand_committer_ask_later(&engine->committer, log);
-}
-
-static int
-write_entry(struct strand_log *log, const struct entry *entry)
-{
-    int status = roll_if_due(log, entry);
-    if (status != STRAND_OK)
-        return status;
-
-    /* Only appends, and cuts behind a closed gate, change which segment is the last. */
-    struct strand_log_segment *segment = log->segments[log->segment_count - 1];
-    status = strand_log_segment_acquire(segment);
-    if (status != STRAND_OK)
-        return status;
-    status = strand_segment_append(segment->file, entry->data, entry->size, segment->size);
-    if (status == STRAND_OK)
-        publish(log, segment, entry);
-    strand_log_segment_release(segment);
-    return status == STRAND_ERR_FAILED ? strand_log_fail(log, status) : status;
-}
-
-static int
-append_locked(struct strand_log *log, const struct entry *entry, struct strand_appended *appended)
-{
-    struct place place = {0};
-
-    int status = wait_for_gate(log, &place);
-    if (status == STRAND_OK && entry->is_follower)
-        status = strand_log_check_follower_offset(log, entry->data, place.log_end);
-    else if (status == STRAND_OK)
-        status = check_span(log, entry, &place);
-    if (status == STRAND_OK && !entry->is_follower)
-        stamp(entry, &place);
-    if (status == STRAND_OK)
-        status = write_entry(log, entry);
-    if (status != STRAND_OK)
-        return status;
-    appended->base_offset = strand_batch_base_offset(entry->data);
-    appended->end_offset = strand_batch_end_offset(last_batch(entry));
-    appended->generation = place.generation;
-    appended->leader_epoch = strand_batch_leader_epoch(entry->data);
-    return STRAND_OK;
 }
 
 /* ---- The way in ---- */
@@ -245,23 +46,37 @@ check_options(const struct strand_append_options *options)
     return STRAND_OK;
 }
 
-/* Append ENTRY and wait as OPTIONS say. */
+/* Write ENTRY by itself. */
 static int
-append_entry(struct strand_log *log, const struct entry *entry, int64_t log_append_time_ms,
-             const struct strand_append_options *options, struct strand_appended *out_appended)
+write_alone(struct strand_log *log, struct strand_log_entry *entry)
 {
-    struct strand_appended appended = {.log_append_time_ms = log_append_time_ms};
+    struct strand_log_place place;
+    size_t count;
 
     strand_mutex_lock(&log->append);
-    int status = append_locked(log, entry, &appended);
+    int status = strand_log_enter(log, &place);
+    if (status == STRAND_OK)
+        status = strand_log_write_entries(log, &place, entry, entry, &count);
     strand_mutex_unlock(&log->append);
+    return status;
+}
+
+/* Append ENTRY and wait as OPTIONS say. */
+static int
+append_entry(struct strand_log *log, struct strand_log_entry *entry,
+             const struct strand_append_options *options, struct strand_appended *out_appended)
+{
+    bool may_share = options->durability == STRAND_DURABLE && !entry->is_follower;
+
+    int status = may_share ? strand_log_stage_append(log, entry) : write_alone(log, entry);
     if (status != STRAND_OK)
         return status;
     if (out_appended != NULL)
-        *out_appended = appended;
+        *out_appended = entry->appended;
     if (options->durability == STRAND_WRITTEN)
         return STRAND_OK;
-    return strand_log_wait(log, &appended, options->timeout_ms > 0 ? options->timeout_ms : -1);
+    return strand_log_wait(log, &entry->appended,
+                           options->timeout_ms > 0 ? options->timeout_ms : -1);
 }
 
 static int
@@ -332,9 +147,13 @@ strand_log_append(struct strand_log *log, const struct strand_record *records, s
     struct settings settings = settings_of(log);
     int64_t now_ms = strand_engine_wall_clock_ms(log->engine);
     status = encode(log, &settings, records, count, now_ms, buffer);
-    struct entry entry = {.data = buffer->data, .size = buffer->size};
+    struct strand_log_entry entry = {
+        .data = buffer->data,
+        .size = buffer->size,
+        .appended.log_append_time_ms = append_time(&settings, now_ms),
+    };
     if (status == STRAND_OK)
-        status = append_entry(log, &entry, append_time(&settings, now_ms), options, out_appended);
+        status = append_entry(log, &entry, options, out_appended);
     strand_buffer_put(log->engine->buffers, buffer);
     return status;
 }
@@ -417,12 +236,9 @@ accept_replicated(struct strand_log *log, const struct settings *settings, const
 {
     strand_mutex_lock(&log->state);
     int64_t log_end = log->log_end;
-    int32_t epoch = strand_leader_epochs_newest(&log->epochs);
+    bool is_new = !strand_log_knows_epochs_locked(log, data, size);
     strand_mutex_unlock(&log->state);
 
-    bool is_new = false;
-    for (size_t at = 0; at < size; at += (size_t)strand_batch_size(data + at))
-        is_new |= strand_batch_leader_epoch(data + at) != epoch;
     int64_t gap = strand_log_find_gap(data, size, log_end);
     if (gap >= 0 && !settings->accepts_gaps)
         return strand_fail(STRAND_ERR_OFFSETS,
@@ -475,11 +291,15 @@ strand_log_append_batches(struct strand_log *log, const void *data, size_t size,
     memcpy(copy->data, data, size);
     copy->size = size;
     status = accept_batches(log, &settings, copy, is_follower, now_ms);
-    struct entry entry = {.data = copy->data, .size = size, .is_follower = is_follower};
+    struct strand_log_entry entry = {
+        .data = copy->data,
+        .size = size,
+        .is_follower = is_follower,
+        .appended.log_append_time_ms =
+            is_follower ? STRAND_NO_TIMESTAMP : append_time(&settings, now_ms),
+    };
     if (status == STRAND_OK)
-        status = append_entry(log, &entry,
-                              is_follower ? STRAND_NO_TIMESTAMP : append_time(&settings, now_ms),
-                              options, out_appended);
+        status = append_entry(log, &entry, options, out_appended);
     strand_buffer_put(log->engine->buffers, copy);
     return status;
 }

@@ -63,16 +63,39 @@ struct sample {
     int64_t last_size;
 };
 
+/* A segment that was full when the round began, and prepared, gets its exact size: recovery takes
+ * the size of a file below the durable end for that of its batches. */
+static bool
+must_seal(const struct strand_log_segment *segment, const struct sample *sample)
+{
+    return segment->is_prepared && segment->base_offset < sample->last_base;
+}
+
 static bool
 is_uncovered(const struct strand_log_segment *segment, const struct sample *sample)
 {
-    return segment->base_offset == sample->last_base ? segment->durable_size < sample->last_size
-                                                     : strand_log_segment_is_dirty(segment);
+    if (segment->base_offset == sample->last_base)
+        return segment->durable_size < sample->last_size;
+    return strand_log_segment_is_dirty(segment) || must_seal(segment, sample);
 }
 
-/* The oldest segment that the round has yet to sync, with a reference; NULL when there is none. */
-static struct strand_log_segment *
-oldest_uncovered(struct strand_log *log, const struct sample *sample, int64_t *out_size)
+/* Whether a segment that is full waits for its seal: then the newest of them does. */
+static bool
+has_unsealed_locked(const struct strand_log *log)
+{
+    return log->segment_count >= 2 && log->segments[log->segment_count - 2]->is_prepared;
+}
+
+/* What a round does with a segment. */
+struct task {
+    struct strand_log_segment *segment;
+    int64_t size;   /* bytes that were written before */
+    bool must_seal; /* cut it to them */
+};
+
+/* The oldest segment that the round has yet to sync; false when there is none. */
+static bool
+find_task(struct strand_log *log, const struct sample *sample, struct task *task)
 {
     struct strand_log_segment *oldest = NULL;
 
@@ -87,19 +110,29 @@ oldest_uncovered(struct strand_log *log, const struct sample *sample, int64_t *o
         else if (segment->size > 0)
             break; /* what lies before something durable is durable */
     }
-    if (oldest != NULL) {
-        oldest->references++;
-        *out_size = oldest->size;
-    }
+    if (oldest != NULL)
+        *task = (struct task){oldest, oldest->size, must_seal(oldest, sample)};
     strand_mutex_unlock(&log->state);
-    return oldest;
+    return oldest != NULL;
 }
 
-/* Sync one segment, of which SIZE bytes were written before; its name too, if that is new. */
 static int
-sync_segment(struct strand_log *log, struct strand_log_segment *segment, int64_t size)
+sync_file(struct strand_log *log, const struct task *task)
 {
-    int status = strand_segment_sync(segment->file);
+    struct strand_log_segment *segment = task->segment;
+
+    if (!task->must_seal)
+        return strand_segment_sync(segment->file);
+    strand_preparer_await_segment(&log->engine->preparer, log, segment->base_offset);
+    return strand_segment_seal(segment->file, task->size);
+}
+
+/* Sync one segment; its name too, if that is new. */
+static int
+sync_segment(struct strand_log *log, const struct task *task)
+{
+    struct strand_log_segment *segment = task->segment;
+    int status = sync_file(log, task);
 
     if (status == STRAND_OK && !segment->name_is_durable) /* under the commit lock */
         status = strand_path_sync_directory(log->engine->config.fs, log->directory);
@@ -107,7 +140,9 @@ sync_segment(struct strand_log *log, struct strand_log_segment *segment, int64_t
         return status;
     segment->name_is_durable = true;
     strand_mutex_lock(&log->state);
-    segment->durable_size = size;
+    segment->durable_size = task->size;
+    if (task->must_seal)
+        segment->is_prepared = false;
     strand_mutex_unlock(&log->state);
     return STRAND_OK;
 }
@@ -115,13 +150,17 @@ sync_segment(struct strand_log *log, struct strand_log_segment *segment, int64_t
 static int
 sync_sample(struct strand_log *log, const struct sample *sample)
 {
-    struct strand_log_segment *segment;
-    int64_t size = 0;
+    struct task task;
     int status = STRAND_OK;
 
-    while (status == STRAND_OK && (segment = oldest_uncovered(log, sample, &size)) != NULL) {
-        status = sync_segment(log, segment, size);
-        strand_log_segment_release(segment);
+    while (status == STRAND_OK && find_task(log, sample, &task)) {
+        status = strand_log_segment_acquire(task.segment); /* open, if anything of it is unsynced */
+        if (status != STRAND_OK)
+            break;
+        status = sync_segment(log, &task);
+        if (status == STRAND_OK && task.segment->base_offset < sample->last_base)
+            strand_checkpointer_note_soon(log->engine); /* after a roll */
+        strand_log_segment_release(task.segment);
     }
     return status;
 }
@@ -138,7 +177,7 @@ watermark_at_locked(const struct strand_log *log, int64_t durable_end)
 
 /* Remember in the slot, then tell: see the order above. */
 static void
-publish(struct strand_log *log, int64_t durable_end)
+publish(struct strand_log *log, int64_t durable_end, uint64_t bytes)
 {
     struct strand_frontier_slot slot = slot_of(log);
 
@@ -153,9 +192,10 @@ publish(struct strand_log *log, int64_t durable_end)
 
     strand_mutex_lock(&log->state);
     log->durable_end = durable_end;
+    log->round_end = -1;
     log->high_watermark = watermark_at_locked(log, durable_end);
-    strand_log_wake_locked(log);
-    strand_mutex_unlock(&log->state);
+    strand_log_unlock_and_wake(log, false);
+    strand_checkpointer_note(log->engine, bytes);
 }
 
 int
@@ -171,8 +211,10 @@ strand_log_commit_locked(struct strand_log *log)
     }
     const struct strand_log_segment *last = log->segments[log->segment_count - 1];
     sample = (struct sample){log->log_end, last->base_offset, last->size};
-    bool is_done = log->durable_end == sample.log_end;
+    bool is_done = log->durable_end == sample.log_end && !has_unsealed_locked(log);
+    uint64_t bytes = log->unsynced_bytes;
     log->unsynced_bytes = 0;
+    log->round_end = is_done ? -1 : sample.log_end;
     strand_mutex_unlock(&log->state);
     if (is_done)
         return STRAND_OK;
@@ -182,7 +224,7 @@ strand_log_commit_locked(struct strand_log *log)
         (void)strand_log_fail(log, status);
         return strand_fail_context(STRAND_ERR_FAILED, "%s has failed", log->name);
     }
-    publish(log, sample.log_end);
+    publish(log, sample.log_end, bytes);
     return STRAND_OK;
 }
 

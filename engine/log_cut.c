@@ -181,6 +181,7 @@ lower_locked(struct strand_log *log, struct cut *cut)
         strand_sparse_index_cut(&cut->segment->index, (uint32_t)cut->position);
     }
     log->log_end = cut->log_end;
+    log->prepare_at = 0; /* what was prepared goes, too */
     if (log->durable_end > cut->log_end)
         log->durable_end = cut->log_end;
     if (log->high_watermark > cut->log_end)
@@ -282,14 +283,16 @@ renew_segment(struct strand_log *log, const struct cut *cut)
     return STRAND_OK;
 }
 
-/* Kafka's indexes of every segment that changes or goes. */
+/* Kafka's indexes of every segment that changes or goes, and of the one that becomes the last:
+ * beside that an index says that a broker was here. */
 static int
 remove_derived(struct strand_log *log, const struct cut *cut)
 {
-    const struct strand_log_segment *first = cut->position > 0 ? cut->segment : cut->gone[0];
-
-    return strand_kafka_files_remove(log->engine->config.fs, log->directory, first->base_offset,
-                                     cut->log_end);
+    strand_mutex_lock(&log->state);
+    int64_t first = log->segment_count > 0 ? log->segments[log->segment_count - 1]->base_offset
+                                           : cut->gone[0]->base_offset;
+    strand_mutex_unlock(&log->state);
+    return strand_kafka_files_remove(log->engine->config.fs, log->directory, first, cut->log_end);
 }
 
 static int apply_cut(struct strand_log *log, struct cut *cut) STRAND_REQUIRES(log->commit);
@@ -311,13 +314,12 @@ apply_cut(struct strand_log *log, struct cut *cut)
         status = shorten_file(log, cut);
     if (status == STRAND_OK && cut->position > 0)
         return renew_segment(log, cut);
-    return status == STRAND_OK ? strand_log_add_segment(log, cut->log_end, true) : status;
+    return status == STRAND_OK ? strand_log_add_segment(log, cut->log_end) : status;
 }
 
 static int truncate_below_end(struct strand_log *log, int64_t offset, int64_t log_start)
     STRAND_REQUIRES(log->commit);
 static int reset_to(struct strand_log *log, int64_t offset) STRAND_REQUIRES(log->commit);
-static int truncate_gated(struct strand_log *log, int64_t offset) STRAND_REQUIRES(log->commit);
 
 static int
 truncate_below_end(struct strand_log *log, int64_t offset, int64_t log_start)
@@ -344,8 +346,8 @@ truncate_below_end(struct strand_log *log, int64_t offset, int64_t log_start)
     return status;
 }
 
-static int
-truncate_gated(struct strand_log *log, int64_t offset)
+int
+strand_log_truncate_gated(struct strand_log *log, int64_t offset)
 {
     strand_mutex_lock(&log->state);
     int64_t log_start = log->log_start;
@@ -370,7 +372,7 @@ strand_log_truncate(struct strand_log *log, int64_t offset, int64_t *out_log_end
         return status;
 
     strand_log_gate_close(log);
-    status = truncate_gated(log, offset);
+    status = strand_log_truncate_gated(log, offset);
     strand_mutex_lock(&log->state);
     int64_t log_end = log->log_end;
     strand_mutex_unlock(&log->state);
@@ -432,7 +434,7 @@ strand_log_finish_reset(struct strand_log *log, int64_t offset)
     if (status == STRAND_OK)
         status = unlink_all_segments(log);
     if (status == STRAND_OK)
-        status = strand_log_add_segment(log, offset, true);
+        status = strand_log_add_segment(log, offset);
     return status == STRAND_OK ? strand_log_write_slot(log, 0, true) : status;
 }
 

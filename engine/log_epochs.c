@@ -1,8 +1,9 @@
 /* engine/log_epochs.c -- The leader epochs of a living log: begun, learnt, cut; durable, then in
- * force.
+ * force.  And what can be asked about them.
  *
- * Every change works on a copy, which is stored and only then put in the place of the log's: what
- * appends stamp and recovery finds agree at any instant.
+ * A change works on a copy, which is stored and only then put in the place of the log's: what
+ * appends stamp and recovery finds agree at any instant.  A trim alone may be late on disk: what
+ * lies below the log start is nobody's, and opening removes it.
  */
 #include <inttypes.h>
 
@@ -25,8 +26,11 @@ copy_epochs(struct strand_log *log, struct strand_leader_epochs *out_epochs)
 static int
 store_epochs(struct strand_log *log, struct strand_leader_epochs *epochs)
 {
-    int status = strand_leader_epochs_store(log->engine->config.fs, log->directory, epochs);
+    const struct strand_fs *fs = log->engine->config.fs;
 
+    int status = strand_leader_epochs_store(fs, log->directory, epochs);
+    if (strand_ballast_release(&log->engine->directory.ballast, status))
+        status = strand_leader_epochs_store(fs, log->directory, epochs);
     if (status != STRAND_OK)
         return status;
     strand_mutex_lock(&log->state);
@@ -113,6 +117,9 @@ strand_log_learn_epochs(struct strand_log *log, const uint8_t *data, size_t size
     bool is_changed = false;
 
     int status = copy_epochs(log, &epochs);
+    /* An append that failed may have left entries for batches that never came. */
+    if (status == STRAND_OK)
+        is_changed = strand_leader_epochs_cut_from_end(&epochs, log->log_end, true);
     for (size_t at = 0; status == STRAND_OK && at < size;
          at += (size_t)strand_batch_size(data + at))
         status = learn(log, &epochs, data + at, &is_changed);
@@ -120,6 +127,20 @@ strand_log_learn_epochs(struct strand_log *log, const uint8_t *data, size_t size
         status = store_epochs(log, &epochs);
     strand_leader_epochs_deinit(&epochs);
     return status;
+}
+
+bool
+strand_log_knows_epochs_locked(const struct strand_log *log, const uint8_t *data, size_t size)
+{
+    int32_t epoch = -1;
+
+    for (size_t at = 0; at < size; at += (size_t)strand_batch_size(data + at)) {
+        epoch = strand_batch_leader_epoch(data + at);
+        if (epoch !=
+            strand_leader_epochs_for_offset(&log->epochs, strand_batch_base_offset(data + at)))
+            return false;
+    }
+    return epoch == strand_leader_epochs_newest(&log->epochs);
 }
 
 /* ---- Cutting ---- */
@@ -158,4 +179,81 @@ strand_log_reset_epochs(struct strand_log *log, int64_t offset)
         status = store_epochs(log, &epochs);
     strand_leader_epochs_deinit(&epochs);
     return status;
+}
+
+void
+strand_log_trim_epochs(struct strand_log *log)
+{
+    strand_mutex_lock(&log->state);
+    size_t before = log->epochs.count;
+    (void)strand_leader_epochs_cut_from_start(&log->epochs, log->log_start);
+    bool is_shorter = log->epochs.count < before;
+    strand_mutex_unlock(&log->state);
+    if (is_shorter) /* late if it fails, as on a full disk */
+        (void)strand_leader_epochs_store(log->engine->config.fs, log->directory, &log->epochs);
+}
+
+/* ---- Questions ---- */
+
+static int
+check_question(const struct strand_log *log, bool has_place)
+{
+    int status = strand_log_check(log);
+
+    if (status == STRAND_OK && !has_place)
+        status =
+            strand_fail(STRAND_ERR_INVALID,
+                        "look at the epochs of %s: no place for the answer was given", log->name);
+    return status;
+}
+
+int
+strand_log_list_epochs(struct strand_log *log, strand_leader_epoch_visit_fn *visit, void *context)
+{
+    struct strand_leader_epochs epochs;
+
+    int status = check_question(log, visit != NULL);
+    if (status == STRAND_OK)
+        status = copy_epochs(log, &epochs);
+    if (status != STRAND_OK)
+        return status;
+    for (size_t i = 0; status == STRAND_OK && i < epochs.count; i++)
+        status = visit(context, &epochs.entries[i]);
+    strand_leader_epochs_deinit(&epochs);
+    return status;
+}
+
+int
+strand_log_epoch_for_offset(struct strand_log *log, int64_t offset, int32_t *out_epoch)
+{
+    int status = check_question(log, out_epoch != NULL);
+    if (status != STRAND_OK)
+        return status;
+
+    strand_mutex_lock(&log->state);
+    int64_t log_start = log->log_start;
+    int64_t log_end = log->log_end;
+    int32_t epoch = strand_leader_epochs_for_offset(&log->epochs, offset);
+    strand_mutex_unlock(&log->state);
+    if (offset < log_start || offset > log_end)
+        return strand_fail(STRAND_ERR_OUT_OF_RANGE,
+                           "look for the epoch of offset %" PRId64 " of %s: it holds %" PRId64
+                           " to %" PRId64,
+                           offset, log->name, log_start, log_end);
+    *out_epoch = epoch;
+    return STRAND_OK;
+}
+
+int
+strand_log_end_offset_for_epoch(struct strand_log *log, int32_t epoch, int32_t *out_epoch,
+                                int64_t *out_end_offset)
+{
+    int status = check_question(log, out_epoch != NULL && out_end_offset != NULL);
+    if (status != STRAND_OK)
+        return status;
+
+    strand_mutex_lock(&log->state);
+    strand_leader_epochs_end_offset(&log->epochs, epoch, log->log_end, out_epoch, out_end_offset);
+    strand_mutex_unlock(&log->state);
+    return STRAND_OK;
 }

@@ -20,6 +20,7 @@ strand_log_gate_close(struct strand_log *log)
     strand_assert(!log->gate_is_closed); /* whoever closes it holds the commit lock */
     log->gate_is_closed = true;
     strand_mutex_unlock(&log->append);
+    strand_preparer_wait(&log->engine->preparer, log); /* it begins nothing behind a closed gate */
 }
 
 void
@@ -56,9 +57,13 @@ declare_gaps(struct strand_log *log)
         return STRAND_OK;
     identity.flags |= STRAND_LOG_HAS_GAPS;
     int status = strand_log_identity_write(log->engine->config.fs, log->directory, &identity);
-    if (status == STRAND_OK)
-        log->identity = identity;
-    return status;
+    if (status != STRAND_OK)
+        return status;
+    log->identity = identity;
+    strand_mutex_lock(&log->state);
+    log->may_have_gaps = true;
+    strand_mutex_unlock(&log->state);
+    return STRAND_OK;
 }
 
 static int roll_over_gap(struct strand_log *log, int64_t base_offset) STRAND_REQUIRES(log->commit);
@@ -72,12 +77,15 @@ roll_over_gap(struct strand_log *log, int64_t base_offset)
     int status = strand_log_commit_locked(log);
 
     if (status == STRAND_OK)
-        status = strand_log_add_segment(log, base_offset, true);
+        status = strand_log_add_segment(log, base_offset);
+    if (status == STRAND_OK)
+        status = strand_log_commit_locked(log); /* what was the last is sealed */
     if (status != STRAND_OK)
         return status;
     strand_mutex_lock(&log->state);
     log->log_end = base_offset;
     log->durable_end = base_offset;
+    strand_log_wake_locked(log);
     strand_mutex_unlock(&log->state);
     status = strand_log_write_slot(log, 0, true);
     return status == STRAND_OK ? STRAND_OK : strand_log_fail(log, status);
@@ -95,6 +103,40 @@ strand_log_check_follower_offset(const struct strand_log *log, const uint8_t *ba
                        "append to %s: a batch begins at offset %" PRId64
                        ", below the log end %" PRId64,
                        log->name, base_offset, log_end);
+}
+
+/* A gap that recovery would take for legal. */
+static bool is_gap_prepared_locked(const struct strand_log *log, const uint8_t *data, size_t size)
+    STRAND_REQUIRES(log->state);
+
+static bool
+is_gap_prepared_locked(const struct strand_log *log, const uint8_t *data, size_t size)
+{
+    if (strand_log_find_gap(data, size, log->log_end) < 0)
+        return true;
+    return log->may_have_gaps && (strand_batch_base_offset(data) == log->log_end ||
+                                  !strand_log_is_roll_due_locked(log, data, size));
+}
+
+int
+strand_log_check_follower(struct strand_log *log, const uint8_t *data, size_t size)
+{
+    strand_mutex_lock(&log->state);
+    int64_t log_end = log->log_end;
+    bool is_gap_prepared = is_gap_prepared_locked(log, data, size);
+    bool has_known_epochs = strand_log_knows_epochs_locked(log, data, size);
+    strand_mutex_unlock(&log->state);
+
+    int status = strand_log_check_follower_offset(log, data, log_end);
+    if (status != STRAND_OK)
+        return status;
+    if (!has_known_epochs)
+        return strand_fail(STRAND_ERR_EPOCH,
+                           "append to %s: its leader epochs have changed meanwhile", log->name);
+    if (!is_gap_prepared)
+        return strand_fail(STRAND_ERR_OFFSETS, "append to %s: meanwhile it ends at offset %" PRId64,
+                           log->name, log_end);
+    return STRAND_OK;
 }
 
 static int prepare_follower(struct strand_log *log, const uint8_t *data, size_t size)

@@ -6,7 +6,8 @@
  *   append  serialises writers.  Its gate, while closed, keeps appends waiting with the lock
  *           released: a cut or a new epoch works behind a closed gate.
  *   state   guards what readers and waiters look at.  Held for a few instructions, never during a
- *           system call.
+ *           system call but the one that signals a watch (watch.c says why).
+ * A fourth, the stage's, is taken under append and keeps the line of durable appends in order.
  * An append publishes under state: a reader that sees a log end sees segments and sizes that go
  * with it.
  */
@@ -22,18 +23,41 @@
 #include "engine/config.h"
 #include "engine/engine_internal.h"
 #include "engine/log_segment.h"
+#include "recovery/clean_marker.h"
 #include "recovery/frontier.h"
 #include "recovery/leader_epoch.h"
 #include "recovery/log_identity.h"
 #include "strandline/log.h"
 
-enum { STRAND_REASON_SIZE = 512 };
+enum {
+    STRAND_REASON_SIZE = 512,
+    STRAND_GROUP_BYTES_MAX = 256 << 10, /* of appends that share a write; the first may be larger */
+    STRAND_GROUP_ENTRIES_MAX = 64,
+};
 
 /* A truncation since the log was opened: a ticket older than it and beyond it was cut off. */
 struct strand_log_cut {
     uint64_t generation;
     int64_t offset;
 };
+
+/* Batches on their way into the log, owned by the append that waits for them. */
+struct strand_log_entry {
+    uint8_t *data; /* stamped in place */
+    size_t size;
+    bool is_follower;
+    struct strand_appended appended;    /* where it stands, once it is written */
+    struct strand_log_entry *next;      /* staged: the one behind it; guarded by the stage's lock */
+    struct strand_log_waiting *waiting; /* staged: its owner (log_stage.c) */
+};
+
+/* Durable appends that meet another one in progress; they share writes. */
+struct strand_log_stage {
+    struct strand_mutex lock;
+    struct strand_log_entry *head, *tail; /* the owner of the head writes; guarded by lock */
+};
+
+struct strand_log_preparation;
 
 struct strand_log {
     struct strand_engine *engine; /* borrowed */
@@ -48,16 +72,24 @@ struct strand_log {
 
     struct strand_mutex append;
     struct strand_condition gate_opened;
-    bool gate_is_closed; /* guarded by append */
+    bool gate_is_closed;                        /* guarded by append */
+    struct strand_log_preparation *preparation; /* owned; guarded by append; NULL: none */
+    struct strand_log_stage stage;
 
     struct strand_mutex state;
     struct strand_condition changed; /* something below moved; broadcast when there are waiters */
+    struct strand_condition written; /* the log end moved; likewise */
     uint32_t waiter_count;           /* guarded by state, as everything from here on */
+    uint32_t written_waiter_count;   /* of them, who waits for the log end alone */
+    struct strand_watch *watches;    /* a list, linked by watch.c */
     uint32_t handle_count;           /* strand_log_open() less strand_log_close() */
     uint32_t pin_count;              /* cursors and fetches */
     bool has_config;                 /* the first open has set it */
     bool is_replicated;
+    bool is_new;        /* no identity was there when it was opened: Kafka's, or one lost it */
+    bool may_have_gaps; /* as the identity says: what is missing between segments is no damage */
     bool is_closing;
+    bool was_waited; /* for a round, since the preparer last looked */
     enum strand_log_state health;
     char reason[STRAND_REASON_SIZE]; /* why not healthy */
     struct strand_log_config config;
@@ -66,9 +98,12 @@ struct strand_log {
     int64_t wanted_watermark; /* replicated: what was asked for */
     int64_t durable_end;
     int64_t log_end;
+    int64_t round_end; /* what the round that runs will make durable; -1 = none runs */
     uint64_t generation;
     uint64_t first_generation; /* when it was opened: older tickets are of an earlier life */
     uint64_t unsynced_bytes;   /* appended since the last round began */
+    uint64_t appended_bytes;   /* since it was opened */
+    uint64_t prepare_at;       /* when they are so many the preparer is asked */
     struct strand_leader_epochs epochs;
     struct strand_log_segment **segments; /* owned; ascending; at least one while serving */
     size_t segment_count;
@@ -78,9 +113,8 @@ struct strand_log {
     size_t cut_capacity;
     int64_t corrupt_first; /* quarantined: [first, next) cannot be read; -1 = none */
     int64_t corrupt_next;
-    int64_t recovered_cut_bytes; /* what opening cut; 0 = nothing */
-    int64_t recovered_first_offset;
-    char recovered_reason[256];
+    struct strand_recovery_report *report; /* owned, as its reason; NULL: created since opening */
+    struct strand_kafka_offsets kafka;     /* what Kafka's text files said when it was opened */
 };
 
 /* ---- Life (log_open.c) ---- */
@@ -97,18 +131,21 @@ STRAND_MUST_USE int strand_log_create(struct strand_engine *engine, const char *
                                       int32_t partition, bool is_replicated,
                                       struct strand_log **out_log);
 
-/* Recover the log in its directory into an object (log_load.c). */
+/* An object for the log in the directory TOPIC-PARTITION, with its identity; nothing of it is read
+ * yet.  It is not in use as long as it is not recovered (log_load.c).  Whatever keeps it from being
+ * recovered, but STRAND_ERR_NO_MEMORY, makes it a failed log: the others are served without it. */
 STRAND_MUST_USE int strand_log_load(struct strand_engine *engine, const char *topic,
                                     int32_t partition, const struct strand_kafka_offsets *kafka,
                                     struct strand_log **out_log);
 
-/* An object for a log that could not be recovered, failed with the last sentence of this thread:
- * the others are served without it. */
-STRAND_MUST_USE int strand_log_create_failed(struct strand_engine *engine, const char *topic,
-                                             int32_t partition, struct strand_log **out_log);
+/* Recover it; several logs at once.  STRAND_OK also for one that then has failed or is quarantined.
+ * STRAND_ERR_NO_MEMORY. */
+STRAND_MUST_USE int strand_log_recover_loaded(struct strand_log *log);
 
-/* Write what remains, for a clean close.  Keeps the first failure. */
-STRAND_MUST_USE int strand_log_finish(struct strand_log *log);
+/* Write what remains, for a clean close: everything durable, files at their exact size.  Keeps the
+ * first failure.  *OUT_IS_CLEAN: the marker may vouch for it, as OUT_ENTRY says. */
+STRAND_MUST_USE int strand_log_finish(struct strand_log *log, struct strand_clean_entry *out_entry,
+                                      bool *out_is_clean);
 
 /* ---- Health and checks (log.c) ---- */
 
@@ -125,8 +162,14 @@ int strand_log_fail(struct strand_log *log, int status);
 /* The sentence for a log that is not healthy; returns its status.  State lock held. */
 int strand_log_unhealthy_locked(const struct strand_log *log) STRAND_REQUIRES(log->state);
 
-/* Tell waiters that something moved.  State lock held. */
+/* Tell waiters and watches that something moved.  State lock held. */
 void strand_log_wake_locked(struct strand_log *log) STRAND_REQUIRES(log->state);
+
+/* The same for what moves all the time, and give the state lock back first, which who is woken
+ * takes.  IS_LOG_END_ALONE: nothing else moved, and most who wait are not waiting for that.  The
+ * caller holds the commit lock or the append lock, so that the log stays. */
+void strand_log_unlock_and_wake(struct strand_log *log, bool is_log_end_alone)
+    STRAND_RELEASES(log->state);
 
 /* The offset up to which ISOLATION may read. */
 int64_t strand_log_limit_locked(const struct strand_log *log, int isolation)
@@ -161,18 +204,59 @@ int64_t strand_log_find_gap(const uint8_t *data, size_t size, int64_t log_end);
 STRAND_MUST_USE int strand_log_check_follower_offset(const struct strand_log *log,
                                                      const uint8_t *batch, int64_t log_end);
 
-/* ---- Appending (log_append.c) ---- */
+/* With the append lock: DATA[0..SIZE), let in before, can be written.  What another thread did
+ * since (STRAND_ERR_OFFSETS, _EPOCH) would make recovery take it for damage. */
+STRAND_MUST_USE int strand_log_check_follower(struct strand_log *log, const uint8_t *data,
+                                              size_t size) STRAND_REQUIRES(log->append);
+
+/* ---- Appending: under the append lock (log_write.c) ---- */
+
+/* What the log looks like to who holds the append lock. */
+struct strand_log_place {
+    int64_t log_end;
+    int32_t epoch;
+};
+
+/* Wait until the gate is open.  STRAND_ERR_CLOSED, _FAILED, _QUARANTINED. */
+STRAND_MUST_USE int strand_log_enter(struct strand_log *log, struct strand_log_place *out_place)
+    STRAND_REQUIRES(log->append);
+
+/* Write FRONT, and of the entries behind it up to LAST (at most STRAND_GROUP_ENTRIES_MAX) those
+ * that can go with it, with one write; publish them.  *OUT_COUNT entries share the result: when it
+ * is a failure nothing of them is there, and their offsets are not taken. */
+STRAND_MUST_USE int strand_log_write_entries(struct strand_log *log,
+                                             const struct strand_log_place *place,
+                                             struct strand_log_entry *front,
+                                             const struct strand_log_entry *last, size_t *out_count)
+    STRAND_REQUIRES(log->append);
 
 /* Whether the batches DATA[0..SIZE), stamped, belong into a new segment (Kafka's rules: size, time
  * by the records' timestamps, offset span). */
 bool strand_log_is_roll_due_locked(const struct strand_log *log, const uint8_t *data, size_t size)
     STRAND_REQUIRES(log->state);
 
+/* ---- Staging (log_stage.c) ---- */
+
+void strand_log_stage_init(struct strand_log_stage *stage);
+void strand_log_stage_deinit(struct strand_log_stage *stage);
+
+/* Write ENTRY, of a durable append of a leader, together with others that are waiting.  Returns
+ * when it is written, and a commit round asked for, or has failed. */
+STRAND_MUST_USE int strand_log_stage_append(struct strand_log *log, struct strand_log_entry *entry);
+
 /* ---- Epochs (log_epochs.c); behind a closed gate ---- */
 
 /* The epochs of DATA's batches are durable. */
 STRAND_MUST_USE int strand_log_learn_epochs(struct strand_log *log, const uint8_t *data,
                                             size_t size);
+
+/* Whether the history gives the batches DATA[0..SIZE), in order and at or above the log end, the
+ * epochs that they have: only then may they be written. */
+bool strand_log_knows_epochs_locked(const struct strand_log *log, const uint8_t *data, size_t size)
+    STRAND_REQUIRES(log->state);
+
+/* The history begins at the log start, which is durable; on disk perhaps later. */
+void strand_log_trim_epochs(struct strand_log *log) STRAND_REQUIRES(log->commit);
 
 /* The epochs below OFFSET, durable.  Without replicas the newest goes on: it is this process's. */
 STRAND_MUST_USE int strand_log_cut_epochs(struct strand_log *log, int64_t offset);
@@ -181,6 +265,10 @@ STRAND_MUST_USE int strand_log_cut_epochs(struct strand_log *log, int64_t offset
 STRAND_MUST_USE int strand_log_reset_epochs(struct strand_log *log, int64_t offset);
 
 /* ---- Cutting (log_cut.c) ---- */
+
+/* strand_log_truncate() behind a closed gate. */
+STRAND_MUST_USE int strand_log_truncate_gated(struct strand_log *log, int64_t offset)
+    STRAND_REQUIRES(log->commit);
 
 /* Remove the file of a segment; not durable before the directory is synced. */
 STRAND_MUST_USE int strand_log_unlink_segment(struct strand_log *log, int64_t base_offset);
@@ -193,10 +281,14 @@ STRAND_MUST_USE int strand_log_finish_reset(struct strand_log *log, int64_t offs
 
 /* ---- Segments (log.c) ---- */
 
-/* Append a new segment at BASE_OFFSET to the list, with its file.  DURABLY: file and name survive a
- * power cut when the call returns; else the next round sees to that. */
-STRAND_MUST_USE int strand_log_add_segment(struct strand_log *log, int64_t base_offset,
-                                           bool durably);
+/* Append a new segment at BASE_OFFSET to the list, with its file: file and name survive a power cut
+ * when the call returns. */
+STRAND_MUST_USE int strand_log_add_segment(struct strand_log *log, int64_t base_offset);
+
+/* The same for an append: the file is the prepared one where there is one, and the next round sees
+ * to it that it survives. */
+STRAND_MUST_USE int strand_log_roll(struct strand_log *log, int64_t base_offset)
+    STRAND_REQUIRES(log->append);
 
 /* Index of the segment that holds OFFSET or, in a gap, the one before; the first if it is below
  * all.

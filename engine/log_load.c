@@ -101,6 +101,17 @@ note_recovered(void *argument, int64_t segment_base_offset, const uint8_t *batch
         strand_log_segment_note(last_segment(loading->log), batch, position);
 }
 
+/* Damage was taken out of the log, and all of it is read anew. */
+static void
+forget_noted(void *argument)
+{
+    struct loading *loading = argument;
+    struct strand_log *log = loading->log;
+
+    while (log->segment_count > 0)
+        strand_log_segment_release(log->segments[--log->segment_count]);
+}
+
 /* An object for a run of batches that recovery did not visit: an empty segment, or one behind
  * damage.
  */
@@ -118,6 +129,9 @@ add_run(struct strand_log *log, const struct strand_recovered_segment *recovered
     segment->end_offset = recovered->end_offset;
     segment->size = recovered->size;
     segment->max_timestamp_ms = recovered->max_timestamp_ms;
+    segment->is_learnt = recovered->is_scanned || recovered->size == 0;
+    if (!segment->is_learnt)
+        segment->first_timestamp_ms = STRAND_TIME_NOT_LEARNT;
     return STRAND_OK;
 }
 
@@ -144,9 +158,11 @@ adopt_segments(struct strand_log *log, const struct strand_recovered_log *recove
         } else {
             status = add_run(log, kept);
         }
+        struct strand_log_segment *last = last_segment(log);
         if (status == STRAND_OK) {
-            last_segment(log)->durable_size = last_segment(log)->size;
-            last_segment(log)->is_cut_off = !kept->is_readable;
+            strand_assert(last != NULL);
+            last->durable_size = last->size;
+            last->is_cut_off = !kept->is_readable;
         }
     }
     while (next < noted_count)
@@ -218,11 +234,6 @@ set_positions(struct strand_log *log, const struct strand_recovered_log *recover
     log->generation = recovered->generation;
     if (!strand_engine_is_read_only(log->engine) && (recovered->has_cut || log->generation == 0))
         log->generation = strand_engine_draw_generation(log->engine, log->generation);
-    log->recovered_cut_bytes = recovered->cut_bytes;
-    log->recovered_first_offset = recovered->cut_first_offset;
-    if (recovered->cut_bytes > 0)
-        (void)snprintf(log->recovered_reason, sizeof log->recovered_reason, "%s",
-                       recovered->reason);
 }
 
 static void
@@ -253,7 +264,7 @@ make_servable(struct strand_log *log)
             status = strand_leader_epochs_store(fs, log->directory, &log->epochs);
     }
     if (status == STRAND_OK && log->segment_count == 0)
-        status = strand_log_add_segment(log, log->log_end, true);
+        status = strand_log_add_segment(log, log->log_end);
     if (status != STRAND_OK)
         return status;
     const struct strand_log_segment *last = last_segment(log); /* appends will change it */
@@ -300,6 +311,7 @@ adopt(struct strand_log *log, struct strand_recovered_log *recovered,
     log->epochs = recovered->epochs;
     recovered->epochs = none;
     set_positions(log, recovered, slot, committed);
+    log->may_have_gaps = (log->identity.flags & STRAND_LOG_HAS_GAPS) != 0 || recovered->has_gaps;
     if (recovered->verdict == STRAND_VERDICT_CORRUPT)
         quarantine(log, recovered);
     if (log->health != STRAND_LOG_HEALTHY || strand_engine_is_read_only(log->engine))
@@ -308,12 +320,94 @@ adopt(struct strand_log *log, struct strand_recovered_log *recovered,
         log->identity.flags |= STRAND_LOG_HAS_GAPS;
         status = strand_log_identity_write(log->engine->config.fs, log->directory, &log->identity);
     }
-    return status == STRAND_OK ? make_servable(log) : status;
+    log->may_have_gaps = (log->identity.flags & STRAND_LOG_HAS_GAPS) != 0;
+    if (status != STRAND_OK || recovered->verdict == STRAND_VERDICT_CLEAN)
+        return status;
+    return make_servable(log);
+}
+
+/* ---- The report ---- */
+
+/* STRAND_ERR_NO_MEMORY. */
+static int
+store_report(struct strand_log *log, const struct strand_recovery_report *from)
+{
+    struct strand_recovery_report *report = malloc(sizeof *report);
+    char *reason = strdup(from->reason);
+
+    if (report == NULL || reason == NULL) {
+        free(report);
+        free(reason);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "recover %s", log->name);
+    }
+    *report = *from;
+    report->topic = log->topic;
+    report->partition = log->partition;
+    report->reason = reason;
+    report->is_same_boot = log->engine->directory.is_same_boot;
+    log->report = report;
+    return STRAND_OK;
 }
 
 static int
-recover(struct strand_log *log, const struct strand_kafka_offsets *kafka,
-        const struct strand_frontier_slot *slot, bool is_new,
+report_recovered(struct strand_log *log, const struct strand_recovered_log *recovered,
+                 int64_t elapsed_ns)
+{
+    int64_t batches = 0;
+    int64_t files = 0;
+
+    for (size_t i = 0; i < recovered->segment_count; i++) {
+        batches += recovered->segments[i].batch_count;
+        files += recovered->segments[i].start_position == 0;
+    }
+    struct strand_recovery_report report = {
+        .verdict = recovered->verdict,
+        .reason = recovered->reason,
+        .log_start = log->log_start,
+        .log_end = log->log_end,
+        .durable_end = recovered->durable_end,
+        .segment_count = files,
+        .scanned_count = recovered->scanned_count,
+        .bytes_read = recovered->bytes_read,
+        .bytes_rewritten = recovered->bytes_rewritten,
+        .batches_kept = batches,
+        .cut_bytes = recovered->cut_bytes,
+        .cut_first_offset = recovered->cut_first_offset,
+        .corrupt_first = recovered->corrupt_first,
+        .corrupt_next = recovered->corrupt_next,
+        .epochs_before = recovered->epochs_before,
+        .epochs_after = (int32_t)log->epochs.count,
+        .is_foreign = recovered->is_foreign,
+        .elapsed_ns = elapsed_ns,
+    };
+    return store_report(log, &report);
+}
+
+/* What was made of the log so far is dropped: it is listed, with the last sentence of this thread,
+ * and nothing of it is served. */
+static int
+fail_loading(struct strand_log *log)
+{
+    struct strand_recovery_report report = {.verdict = STRAND_VERDICT_FAILED,
+                                            .reason = log->reason,
+                                            .durable_end = -1,
+                                            .cut_first_offset = -1,
+                                            .corrupt_first = -1,
+                                            .corrupt_next = -1,
+                                            .epochs_before = -1};
+
+    (void)snprintf(log->reason, sizeof log->reason, "%s", strand_error_message());
+    log->health = STRAND_LOG_FAILED;
+    while (log->segment_count > 0)
+        strand_log_segment_release(log->segments[--log->segment_count]);
+    strand_engine_notice(log->engine, 3, "%s could not be recovered: %s", log->name, log->reason);
+    return store_report(log, &report);
+}
+
+/* ---- Loading ---- */
+
+static int
+recover(struct strand_log *log, const struct strand_frontier_slot *slot,
         struct strand_recovered_log *out_recovered)
 {
     struct strand_engine *engine = log->engine;
@@ -323,12 +417,16 @@ recover(struct strand_log *log, const struct strand_kafka_offsets *kafka,
         .directory = log->directory,
         .name = log->name,
         .read_only = strand_engine_is_read_only(engine),
-        .is_foreign = is_new || (engine->directory.is_taken_over && slot == NULL),
+        .is_foreign = log->is_new || (engine->directory.is_taken_over && slot == NULL),
+        .is_same_boot = engine->directory.is_same_boot,
+        .must_salvage = engine->config.recovery_policy == STRAND_RECOVER_SALVAGE,
         .identity = &log->identity,
         .slot = slot,
-        .recovery_point = kafka->recovery_point,
-        .log_start = kafka->log_start,
+        .clean = strand_clean_marker_find(&engine->directory.clean, log->identity.id),
+        .recovery_point = log->kafka.recovery_point,
+        .log_start = log->kafka.log_start,
         .visit = note_recovered,
+        .restart = forget_noted,
         .argument = &loading,
     };
 
@@ -351,27 +449,63 @@ find_slot(const struct strand_log *log, struct strand_frontier_slot *space)
     return strand_frontier_find(engine->frontier, log->identity.id, space) ? space : NULL;
 }
 
-static int load(struct strand_log *log, const struct strand_kafka_offsets *kafka)
-    STRAND_REQUIRES(log->commit);
+static int load(struct strand_log *log) STRAND_REQUIRES(log->commit);
 
 static int
-load(struct strand_log *log, const struct strand_kafka_offsets *kafka)
+load(struct strand_log *log)
 {
+    const struct strand_fs *fs = log->engine->config.fs;
     struct strand_recovered_log recovered = {0};
     struct strand_frontier_slot space;
+    int64_t began_ns = fs->monotonic_ns(fs->context);
 
-    bool is_new = false;
-
-    int status = load_identity(log, &is_new);
+    const struct strand_frontier_slot *slot = find_slot(log, &space);
+    int status = recover(log, slot, &recovered);
     if (status != STRAND_OK)
         return status;
-    log->is_replicated = (log->identity.flags & STRAND_LOG_IS_REPLICATED) != 0;
-    const struct strand_frontier_slot *slot = find_slot(log, &space);
-    status = recover(log, kafka, slot, is_new, &recovered);
-    if (status == STRAND_OK)
-        status = adopt(log, &recovered, slot, kafka->committed);
+    status = adopt(log, &recovered, recovered.is_foreign ? NULL : slot, log->kafka.committed);
     log->first_generation = log->generation;
+    if (status == STRAND_OK)
+        status = report_recovered(log, &recovered, fs->monotonic_ns(fs->context) - began_ns);
     strand_recovered_log_deinit(&recovered);
+    return status;
+}
+
+/* Begun again from nothing, for another attempt. */
+static void
+unload(struct strand_log *log)
+{
+    while (log->segment_count > 0)
+        strand_log_segment_release(log->segments[--log->segment_count]);
+    strand_leader_epochs_deinit(&log->epochs);
+    strand_leader_epochs_init(&log->epochs);
+}
+
+int
+strand_log_recover_loaded(struct strand_log *log)
+{
+    if (log->health == STRAND_LOG_FAILED)
+        return STRAND_OK; /* it has no identity: see strand_log_load() */
+    strand_mutex_lock(&log->commit);
+    int status = load(log);
+    if (strand_ballast_release(&log->engine->directory.ballast, status)) {
+        unload(log);
+        status = load(log);
+    }
+    strand_mutex_unlock(&log->commit);
+    return status == STRAND_OK || status == STRAND_ERR_NO_MEMORY ? status : fail_loading(log);
+}
+
+static int identify(struct strand_log *log) STRAND_REQUIRES(log->commit);
+
+static int
+identify(struct strand_log *log)
+{
+    int status = load_identity(log, &log->is_new);
+
+    if (strand_ballast_release(&log->engine->directory.ballast, status))
+        status = load_identity(log, &log->is_new);
+    log->is_replicated = (log->identity.flags & STRAND_LOG_IS_REPLICATED) != 0;
     return status;
 }
 
@@ -384,31 +518,16 @@ strand_log_load(struct strand_engine *engine, const char *topic, int32_t partiti
     int status = strand_log_object_create(engine, topic, partition, &log);
     if (status != STRAND_OK)
         return status;
+    log->kafka = *kafka;
     strand_mutex_lock(&log->commit);
-    status = load(log, kafka);
+    status = identify(log);
     strand_mutex_unlock(&log->commit);
+    if (status != STRAND_OK && status != STRAND_ERR_NO_MEMORY)
+        status = fail_loading(log);
     if (status != STRAND_OK) {
         strand_log_object_destroy(log);
         return status;
     }
-    *out_log = log;
-    return STRAND_OK;
-}
-
-int
-strand_log_create_failed(struct strand_engine *engine, const char *topic, int32_t partition,
-                         struct strand_log **out_log)
-{
-    char reason[STRAND_REASON_SIZE];
-    struct strand_log *log = NULL;
-
-    (void)snprintf(reason, sizeof reason, "%s", strand_error_message());
-    int created = strand_log_object_create(engine, topic, partition, &log);
-    if (created != STRAND_OK)
-        return created;
-    log->health = STRAND_LOG_FAILED;
-    memcpy(log->reason, reason, sizeof reason);
-    strand_engine_notice(engine, 3, "%s could not be recovered: %s", log->name, reason);
     *out_log = log;
     return STRAND_OK;
 }

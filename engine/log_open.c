@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/fork_guard.h"
 #include "engine/log_internal.h"
+#include "engine/log_prepare.h"
 #include "recovery/checkpoint.h"
 #include "recovery/log_recovery.h"
 #include "storage/batch.h"
@@ -24,12 +25,14 @@ init_object(struct strand_log *log, struct strand_engine *engine, int32_t partit
     log->partition = partition;
     log->corrupt_first = -1;
     log->corrupt_next = -1;
-    log->recovered_first_offset = -1;
     strand_mutex_init(&log->commit);
     strand_mutex_init(&log->append);
     strand_mutex_init(&log->state);
     strand_condition_init(&log->gate_opened);
     strand_condition_init(&log->changed);
+    strand_condition_init(&log->written);
+    strand_log_stage_init(&log->stage);
+    log->round_end = -1;
     strand_leader_epochs_init(&log->epochs);
 }
 
@@ -68,11 +71,17 @@ strand_log_object_destroy(struct strand_log *log)
 {
     if (log == NULL)
         return;
+    strand_log_preparation_destroy(log->preparation);
     for (size_t i = log->segment_count; i-- > 0;)
         strand_log_segment_release(log->segments[i]);
     free(log->segments);
     free(log->cuts);
     strand_leader_epochs_deinit(&log->epochs);
+    if (log->report != NULL)
+        free((char *)(uintptr_t)log->report->reason);
+    free(log->report);
+    strand_log_stage_deinit(&log->stage);
+    strand_condition_deinit(&log->written);
     strand_condition_deinit(&log->changed);
     strand_condition_deinit(&log->gate_opened);
     strand_mutex_deinit(&log->state);
@@ -253,6 +262,21 @@ take_handle(struct strand_log *log, const struct strand_log_options *options,
     return status;
 }
 
+/* Nothing is appended yet: the last segment stays the last. */
+static void
+prepare_appending(struct strand_log *log)
+{
+    strand_mutex_lock(&log->state);
+    bool is_writable =
+        log->health == STRAND_LOG_HEALTHY && !strand_engine_is_read_only(log->engine);
+    struct strand_log_segment *last =
+        log->segment_count > 0 ? log->segments[log->segment_count - 1] : NULL;
+    bool is_first = log->handle_count == 1;
+    strand_mutex_unlock(&log->state);
+    if (is_writable && is_first && last != NULL)
+        strand_log_segment_learn_first_time(last);
+}
+
 /* Find or create; registry lock held. */
 static int
 find_or_create(struct strand_engine *engine, const char *topic, int32_t partition, uint32_t flags,
@@ -267,6 +291,8 @@ find_or_create(struct strand_engine *engine, const char *topic, int32_t partitio
                            partition);
     if (log == NULL) {
         int status = strand_engine_check_new_topic(engine, topic);
+        if (status == STRAND_OK && atomic_load(&engine->checkpointer.names_strangers))
+            status = strand_checkpointer_write_registered(engine); /* before it lends its offsets */
         if (status == STRAND_OK)
             status = strand_log_create(engine, topic, partition,
                                        (flags & STRAND_LOG_REPLICATED) != 0, &log);
@@ -310,6 +336,8 @@ strand_log_open(struct strand_engine *engine, const char *topic, int32_t partiti
     status = find_or_create(engine, topic, partition, flags, &log);
     if (status == STRAND_OK)
         status = take_handle(log, options, &config);
+    if (status == STRAND_OK)
+        prepare_appending(log);
     strand_mutex_unlock(&engine->registry);
     if (status == STRAND_OK)
         *out_log = log;
@@ -333,8 +361,43 @@ strand_log_close(struct strand_log *log)
     return status;
 }
 
+/* What the clean marker says of a log of which everything is durable. */
+static struct strand_clean_entry
+clean_entry_of(struct strand_log *log)
+{
+    struct strand_clean_entry entry = {.newest_epoch = -1};
+
+    memcpy(entry.id, log->identity.id, sizeof entry.id);
+    strand_mutex_lock(&log->state);
+    const struct strand_log_segment *last = log->segments[log->segment_count - 1];
+    entry.generation = log->generation;
+    entry.log_start = log->log_start;
+    entry.log_end = log->log_end;
+    entry.active_base_offset = last->base_offset;
+    entry.active_size = last->size;
+    entry.segment_count = (uint32_t)log->segment_count;
+    entry.newest_epoch = strand_leader_epochs_newest(&log->epochs);
+    strand_mutex_unlock(&log->state);
+    return entry;
+}
+
+static int finish_healthy(struct strand_log *log) STRAND_REQUIRES(log->commit);
+
+/* The slot is written also where nothing was appended: the high watermark of a replicated log moves
+ * between rounds. */
+static int
+finish_healthy(struct strand_log *log)
+{
+    int status = strand_log_commit_locked(log);
+
+    if (status == STRAND_OK)
+        status = strand_log_unprepare(log);
+    return status == STRAND_OK && log->is_replicated ? strand_log_write_slot(log, 0, false)
+                                                     : status;
+}
+
 int
-strand_log_finish(struct strand_log *log)
+strand_log_finish(struct strand_log *log, struct strand_clean_entry *out_entry, bool *out_is_clean)
 {
     strand_mutex_lock(&log->state);
     log->is_closing = true;
@@ -343,11 +406,12 @@ strand_log_finish(struct strand_log *log)
     strand_mutex_unlock(&log->state);
     if (is_healthy) {
         strand_mutex_lock(&log->commit);
-        status = strand_log_commit_locked(log);
-        if (status == STRAND_OK && log->is_replicated) /* its high watermark moves between rounds */
-            status = strand_log_write_slot(log, 0, false);
+        status = finish_healthy(log);
+        if (status == STRAND_OK)
+            *out_entry = clean_entry_of(log);
         strand_mutex_unlock(&log->commit);
     }
+    *out_is_clean = is_healthy && status == STRAND_OK;
     strand_mutex_lock(&log->state);
     strand_log_wake_locked(log);
     strand_mutex_unlock(&log->state);

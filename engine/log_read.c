@@ -15,6 +15,7 @@
 #include "engine/log_internal.h"
 #include "storage/batch.h"
 #include "storage/segment.h"
+#include "storage/segment_scan.h"
 
 /* One segment as a fetch found it. */
 struct window {
@@ -32,6 +33,8 @@ struct span {
     int64_t position;
     int64_t size;
     int64_t next_offset;
+    int64_t walked_to; /* position behind the last header looked at, and the end offset there */
+    int64_t walked_end;
 };
 
 /* A reader beside a writer: has the log been cut since it was opened here? */
@@ -43,7 +46,7 @@ was_cut_elsewhere(const struct strand_log *log)
     struct strand_frontier_slot slot;
     int64_t bad_slots;
 
-    if (!strand_engine_is_read_only(engine) ||
+    if (!strand_engine_is_read_only(engine) || engine->directory.was_kafkas ||
         strand_frontier_open(engine->config.fs, engine->directory.path, false, &frontier,
                              &bad_slots) != STRAND_OK)
         return false;
@@ -101,6 +104,8 @@ strand_log_next_segment_offset(struct strand_log *log, int64_t offset)
 
 static int check_range_locked(const struct strand_log *log, int64_t offset)
     STRAND_REQUIRES(log->state);
+static int fail_gap_locked(const struct strand_log *log, size_t index, int64_t offset)
+    STRAND_REQUIRES(log->state);
 static int find_segment_locked(const struct strand_log *log, int64_t offset, size_t *out_index)
     STRAND_REQUIRES(log->state);
 static int find_window_locked(struct strand_log *log, int64_t offset, int isolation,
@@ -122,6 +127,17 @@ check_range_locked(const struct strand_log *log, int64_t offset)
     return STRAND_OK;
 }
 
+static int
+fail_gap_locked(const struct strand_log *log, size_t index, int64_t offset)
+{
+    char reason[128];
+
+    (void)snprintf(reason, sizeof reason,
+                   "segment %" PRId64 " ends at offset %" PRId64 ", the next one begins above it",
+                   log->segments[index]->base_offset, log->segments[index]->end_offset);
+    return strand_log_fail_corrupt(log, offset, next_base_locked(log, index), reason);
+}
+
 /* The segment with the first record at or above OFFSET.  STRAND_END: there is none.  A gap that is
  * no gap but damage is STRAND_ERR_CORRUPT. */
 static int
@@ -134,6 +150,8 @@ find_segment_locked(const struct strand_log *log, int64_t offset, size_t *out_in
             return strand_log_fail_corrupt(log, offset, next_base_locked(log, index), log->reason);
         if (index + 1 == log->segment_count)
             return STRAND_END;
+        if (next_base_locked(log, index) > offset && !log->may_have_gaps)
+            return fail_gap_locked(log, index, offset);
         index++; /* OFFSET lies in a gap: the next record is above it */
     }
     *out_index = index;
@@ -193,13 +211,40 @@ look_at_header(const struct window *window, int64_t position,
     return status;
 }
 
+/* STATUS says that no batch stands at *POSITION, where *EXPECTED or more was due.  If the next
+ * whole one is not above OFFSET the walk goes on there; else what lies between is what cannot be
+ * read. */
+static int
+step_over(const struct window *window, int64_t offset, int status, int64_t *position,
+          int64_t *expected)
+{
+    const struct strand_log_segment *segment = window->segment;
+    int64_t least = *expected >= 0 ? *expected : segment->base_offset;
+    char reason[STRAND_ERROR_MESSAGE_SIZE_MAX];
+    int64_t found_position = -1;
+    int64_t found_offset = -1;
+
+    (void)snprintf(reason, sizeof reason, "%s", strand_error_message());
+    if ((status == STRAND_ERR_BATCH || status == STRAND_ERR_MAGIC) &&
+        strand_segment_find_whole(&segment->file->file, *position, window->size, least, true,
+                                  &found_position, &found_offset, NULL) == STRAND_OK &&
+        found_position >= 0 && found_offset <= offset) {
+        *position = found_position;
+        *expected = found_offset;
+        return STRAND_OK;
+    }
+    status = strand_fail(status, "%s", reason);
+    return strand_log_fail_read(segment->log, least > offset ? least : offset,
+                                found_offset >= 0 ? found_offset : window->next_base, status);
+}
+
 /* The whole batches from the one that holds OFFSET on, at most MAX_BYTES, at least one, all below
  * the limit.  A size of 0: none is readable yet. */
 static int
 find_span(const struct window *window, int64_t offset, uint32_t max_bytes, struct span *out_span)
 {
     uint8_t space[STRAND_BATCH_HEADER_SIZE];
-    const uint8_t *header = NULL;
+    const uint8_t *header = space;
     struct span span = {.position = window->position, .next_offset = offset};
     int64_t position = window->position;
     int64_t expected = -1; /* lowest base offset of the next batch; -1: the first looked at */
@@ -212,9 +257,12 @@ find_span(const struct window *window, int64_t offset, uint32_t max_bytes, struc
                                  strand_batch_base_offset(header), position, expected);
         if (status != STRAND_OK && span.size > 0)
             break; /* what is in front of the damage is good */
-        if (status != STRAND_OK)
-            return strand_log_fail_read(window->segment->log, expected > offset ? expected : offset,
-                                        window->next_base, status);
+        if (status != STRAND_OK) {
+            status = step_over(window, offset, status, &position, &expected);
+            if (status != STRAND_OK)
+                return status;
+            continue;
+        }
 
         int64_t size = strand_batch_size(header);
         expected = strand_batch_end_offset(header);
@@ -228,6 +276,8 @@ find_span(const struct window *window, int64_t offset, uint32_t max_bytes, struc
         }
         position += size;
     }
+    span.walked_to = position;
+    span.walked_end = expected >= 0 ? expected : window->segment->base_offset;
     *out_span = span;
     return STRAND_OK;
 }
@@ -262,6 +312,23 @@ deliver(struct window *window, const struct span *span, struct strand_fetch *fet
     return STRAND_OK;
 }
 
+/* From the start of a segment a walk goes on without its index.  State lock held. */
+static bool
+can_walk_locked(const struct window *window, int64_t offset)
+{
+    return window->segment->is_learnt || offset <= window->segment->base_offset;
+}
+
+/* Has a walk for OFFSET come to the end of a segment that was thought to reach beyond it?  Then
+ * that is known now. */
+static bool
+is_behind_end(struct window *window, const struct span *span, int64_t offset)
+{
+    if (span->size > 0 || span->walked_to < window->size || span->walked_end > offset)
+        return false;
+    return strand_log_segment_note_end(window->segment, window->size, span->walked_end);
+}
+
 /* Find the segment to look in and hold it with its file open.
  *
  * What may be read is taken from the segment only when its file is open and held, in one go: from
@@ -271,9 +338,12 @@ static int
 hold_window(struct strand_log *log, int64_t offset, int isolation, struct window *window)
 {
     for (;;) {
+        window->segment = NULL;
         strand_mutex_lock(&log->state);
         int status = find_window_locked(log, offset, isolation, window);
-        bool is_held = status == STRAND_OK && window->segment->file != NULL;
+        strand_assert(status != STRAND_OK || window->segment != NULL);
+        bool is_learnt = status == STRAND_OK && can_walk_locked(window, offset);
+        bool is_held = is_learnt && window->segment->file != NULL;
         if (is_held)
             log->pin_count++;
         strand_mutex_unlock(&log->state);
@@ -281,12 +351,16 @@ hold_window(struct strand_log *log, int64_t offset, int isolation, struct window
             return status;
 
         status = strand_log_segment_acquire(window->segment);
-        if (status == STRAND_OK)
+        if (status == STRAND_OK) {
+            if (!is_learnt)
+                status = strand_log_segment_learn(window->segment);
             strand_log_segment_release(window->segment);
+        }
         strand_mutex_lock(&log->state);
         bool is_gone = !window->segment->is_listed;
         strand_mutex_unlock(&log->state);
         strand_log_segment_release(window->segment);
+        window->segment = NULL;
         if (status != STRAND_OK && !is_gone)
             return status;
     }
@@ -301,36 +375,69 @@ unpin(struct strand_log *log, struct strand_log_segment *segment)
     strand_mutex_unlock(&log->state);
 }
 
-int
-strand_log_fetch_unchecked(struct strand_log *log, int64_t offset, int isolation,
-                           uint32_t max_bytes, struct strand_fetch *out_fetch)
+/* What the walk through WINDOW has found goes to FETCH, which keeps the segment held if it points
+ * into it. */
+static int
+fetch_window(struct window *window, int64_t offset, const struct span *span,
+             struct strand_fetch *fetch)
+{
+    const struct strand_log *log = window->segment->log;
+    char reason[96];
+
+    if (span->size > 0)
+        return deliver(window, span, fetch);
+    if (span->walked_to < window->size || span->walked_end > offset)
+        return STRAND_OK; /* what comes next is not readable yet */
+    (void)snprintf(reason, sizeof reason, "segment %" PRId64 " ends at offset %" PRId64,
+                   window->segment->base_offset, span->walked_end);
+    return strand_log_fail_corrupt(log, offset, window->next_base, reason);
+}
+
+/* One look for OFFSET.  *OUT_REPEAT: a segment ends earlier than was thought, so look again. */
+static int
+fetch_once(struct strand_log *log, int64_t offset, int isolation, uint32_t max_bytes,
+           struct strand_fetch *fetch, bool *out_repeat)
 {
     struct window window = {0};
     struct span span = {0};
 
+    *out_repeat = false;
     int status = hold_window(log, offset, isolation, &window);
-    if (status != STRAND_OK && status != STRAND_END)
-        return status;
-    struct strand_fetch fetch = {
+    *fetch = (struct strand_fetch){
         .next_offset = offset,
         .high_watermark = window.high_watermark,
         .log_start = window.log_start,
         .descriptor = -1,
         .log = log,
     };
-    if (status == STRAND_OK) {
-        status = find_span(&window, offset, max_bytes, &span);
-        if (status == STRAND_OK && span.size > 0)
-            status = deliver(&window, &span, &fetch);
-        if (status == STRAND_ERR_IO)
-            status = strand_log_fail_read(log, offset, window.next_base, status);
-        if (fetch.segment == NULL)
-            unpin(log, window.segment);
-        if (status != STRAND_OK)
-            return status;
-    }
-    *out_fetch = fetch;
-    return STRAND_OK;
+    if (status != STRAND_OK)
+        return status == STRAND_END ? STRAND_OK : status;
+    strand_assert(window.segment != NULL);
+    status = find_span(&window, offset, max_bytes, &span);
+    if (status == STRAND_OK)
+        *out_repeat = is_behind_end(&window, &span, offset);
+    if (status == STRAND_OK && !*out_repeat)
+        status = fetch_window(&window, offset, &span, fetch);
+    if (status == STRAND_ERR_IO)
+        status = strand_log_fail_read(log, offset, window.next_base, status);
+    if (fetch->segment == NULL)
+        unpin(log, window.segment);
+    return status;
+}
+
+int
+strand_log_fetch_unchecked(struct strand_log *log, int64_t offset, int isolation,
+                           uint32_t max_bytes, struct strand_fetch *out_fetch)
+{
+    struct strand_fetch fetch;
+    bool must_repeat = true;
+    int status = STRAND_OK;
+
+    while (status == STRAND_OK && must_repeat)
+        status = fetch_once(log, offset, isolation, max_bytes, &fetch, &must_repeat);
+    if (status == STRAND_OK)
+        *out_fetch = fetch;
+    return status;
 }
 
 static int

@@ -25,6 +25,7 @@ strand_log_segment_create(struct strand_log *log, int64_t base_offset,
     segment->max_timestamp_ms = STRAND_NO_TIMESTAMP;
     segment->first_timestamp_ms = STRAND_NO_TIMESTAMP;
     segment->created_ms = strand_engine_wall_clock_ms(log->engine);
+    segment->is_learnt = true;
     segment->references = 1;
     strand_sparse_index_init(&segment->index);
     *out_segment = segment;
@@ -43,13 +44,15 @@ strand_log_segment_note(struct strand_log_segment *segment, const uint8_t *batch
     int64_t timestamp = strand_batch_max_timestamp(batch);
 
     strand_assert(position == segment->size);
-    strand_sparse_index_add(&segment->index,
-                            (uint32_t)(strand_batch_base_offset(batch) - segment->base_offset),
-                            (uint32_t)position);
+    if (segment->is_learnt) {
+        strand_sparse_index_add(&segment->index,
+                                (uint32_t)(strand_batch_base_offset(batch) - segment->base_offset),
+                                (uint32_t)position);
+        if (timestamp > segment->max_timestamp_ms)
+            segment->max_timestamp_ms = timestamp;
+    }
     if (position == 0)
         segment->first_timestamp_ms = timestamp;
-    if (timestamp > segment->max_timestamp_ms)
-        segment->max_timestamp_ms = timestamp;
     segment->size = position + strand_batch_size(batch);
     segment->end_offset = strand_batch_end_offset(batch);
 }
@@ -86,15 +89,15 @@ install(struct strand_log_segment *segment, struct strand_segment *file)
 
 /* Open the file of a segment of which the caller holds a reference. */
 static int
-open_file(struct strand_log_segment *segment, bool is_active, size_t map_size)
+open_file(struct strand_log_segment *segment, bool is_writable, size_t map_size)
 {
     struct strand_log *log = segment->log;
     struct strand_segment *file = NULL;
 
     strand_segment_cache_make_room(&log->engine->cache);
-    int status =
-        strand_segment_open(log->engine->config.fs, log->directory, segment->file_base_offset,
-                            is_active && !strand_engine_is_read_only(log->engine), map_size, &file);
+    int status = strand_segment_open(
+        log->engine->config.fs, log->directory, segment->file_base_offset,
+        is_writable && !strand_engine_is_read_only(log->engine), map_size, &file);
     if (status == STRAND_OK)
         install(segment, file);
     return status;
@@ -107,6 +110,7 @@ strand_log_segment_acquire(struct strand_log_segment *segment)
 
     strand_mutex_lock(&log->state);
     bool is_active = log->segment_count > 0 && log->segments[log->segment_count - 1] == segment;
+    bool is_writable = is_active || segment->is_prepared; /* to be cut by its seal */
     bool is_open = segment->file != NULL;
     size_t map_size = map_size_locked(segment, is_active);
     segment->references++;
@@ -115,7 +119,7 @@ strand_log_segment_acquire(struct strand_log_segment *segment)
     if (is_open)
         return STRAND_OK;
 
-    int status = open_file(segment, is_active, map_size);
+    int status = open_file(segment, is_writable, map_size);
     if (status != STRAND_OK)
         strand_log_segment_release(segment);
     return status;

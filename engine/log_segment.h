@@ -13,6 +13,11 @@
  * whose content is durable when there are too many.  A file with content that is not durable is
  * never closed: its write-back error would be lost.
  *
+ * A segment that opening did not read is not learnt: of it base offset and size are known,
+ * end_offset is what the next segment's name or the log end says, and its index and timestamps are
+ * empty. Reading it from its start needs no more; a search in it learns it, once, by a walk over
+ * headers.
+ *
  * Threading: every field is guarded by the log's state lock, except: base_offset and log (never
  * change), name_is_durable (the commit lock), cache_next and cache_previous (the cache's lock).
  * While anybody but the log's list holds a reference the file stays open, so that a holder may use
@@ -30,6 +35,9 @@
 struct strand_log;
 struct strand_segment;
 
+/* first_timestamp_ms of a segment that holds batches and is not learnt. */
+#define STRAND_TIME_NOT_LEARNT INT64_MIN
+
 struct strand_log_segment {
     int64_t base_offset;
     int64_t file_base_offset;    /* the file's name; differs for a run behind damage */
@@ -40,8 +48,10 @@ struct strand_log_segment {
     int64_t durable_size;        /* bytes that a successful sync covers */
     int64_t max_timestamp_ms;    /* -1 = none */
     int64_t first_timestamp_ms;  /* largest of the first batch; -1 = none */
+    bool is_learnt;              /* false: see below */
     int64_t created_ms;          /* wall clock; when it became ours to write */
     bool name_is_durable;        /* guarded by the commit lock */
+    bool is_prepared;            /* more may stand in the file: to be cut by the seal */
     bool is_cut_off;             /* quarantined: what follows in the file is damaged */
     bool is_listed;              /* in the log's list: its name means its file */
     bool was_used;               /* since the cache last looked */
@@ -72,6 +82,20 @@ STRAND_MUST_USE int strand_log_segment_open_last(struct strand_log_segment *segm
 
 /* Give the reference back; the last one closes and frees.  State lock not held. */
 void strand_log_segment_release(struct strand_log_segment *segment);
+
+/* See that SEGMENT, of which the caller holds a reference with the file open, is learnt.  Damage is
+ * walked around: who reads there will find it.  State lock not held; other threads may
+ * read, and append, meanwhile.  STRAND_ERR_IO, _NO_MEMORY. */
+STRAND_MUST_USE int strand_log_segment_learn(struct strand_log_segment *segment);
+
+/* The same as far as appends need it: first_timestamp_ms, which a roll by time goes by.  Where it
+ * cannot be read the segment counts as begun when it was opened. */
+void strand_log_segment_learn_first_time(struct strand_log_segment *segment);
+
+/* A reader has walked over the SIZE bytes of SEGMENT and found that they end at END_OFFSET: what
+ * was thought of one that is not the last is set right.  Whether that changed anything. */
+bool strand_log_segment_note_end(struct strand_log_segment *segment, int64_t size,
+                                 int64_t end_offset);
 
 /* Recompute everything but base offset and durable size from the first SIZE bytes, reading headers.
  * Nobody else uses the segment. */

@@ -26,21 +26,29 @@ struct search {
     int64_t found_timestamp_ms;
 };
 
-/* Move on over segments that are too early; false: there is none left. */
+/* Move on over segments that are too early; false: there is none left.  *OUT_UNKNOWN, with a
+ * reference, is one of which that has to be learnt first. */
 static bool
-skip_segments(struct search *search)
+skip_segments(struct search *search, struct strand_log_segment **out_unknown)
 {
     struct strand_log *log = search->log;
     bool is_found = false;
 
+    *out_unknown = NULL;
     strand_mutex_lock(&log->state);
     search->limit = strand_log_limit_locked(log, search->isolation);
     for (size_t i = strand_log_find_segment_locked(log, search->offset);
-         i < log->segment_count && !is_found; i++) {
-        const struct strand_log_segment *segment = log->segments[i];
+         i < log->segment_count && !is_found && *out_unknown == NULL; i++) {
+        struct strand_log_segment *segment = log->segments[i];
 
-        if (segment->end_offset <= search->offset ||
-            segment->max_timestamp_ms < search->timestamp_ms)
+        if (segment->end_offset <= search->offset)
+            continue;
+        if (!segment->is_learnt) {
+            segment->references++;
+            *out_unknown = segment;
+            continue;
+        }
+        if (segment->max_timestamp_ms < search->timestamp_ms)
             continue;
         if (segment->base_offset > search->offset)
             search->offset = segment->base_offset;
@@ -48,6 +56,41 @@ skip_segments(struct search *search)
     }
     strand_mutex_unlock(&log->state);
     return is_found && search->offset < search->limit;
+}
+
+/* Learn SEGMENT and give the reference back.  One that was removed meanwhile is of no interest. */
+static int
+learn(struct strand_log_segment *segment)
+{
+    struct strand_log *log = segment->log;
+
+    int status = strand_log_segment_acquire(segment);
+    if (status == STRAND_OK) {
+        status = strand_log_segment_learn(segment);
+        strand_log_segment_release(segment);
+    }
+    strand_mutex_lock(&log->state);
+    bool is_gone = !segment->is_listed;
+    strand_mutex_unlock(&log->state);
+    strand_log_segment_release(segment);
+    return is_gone ? STRAND_OK : status;
+}
+
+/* Move on to the next segment that may hold the answer.  STRAND_END: there is none. */
+static int
+find_segment(struct search *search)
+{
+    struct strand_log_segment *unknown;
+    int status = STRAND_OK;
+
+    while (status == STRAND_OK) {
+        bool is_found = skip_segments(search, &unknown);
+
+        if (unknown == NULL)
+            return is_found ? STRAND_OK : STRAND_END;
+        status = learn(unknown);
+    }
+    return status;
 }
 
 /* Set the reader to the records of BATCH. */
@@ -111,7 +154,7 @@ find_first(struct search *search)
     int status = STRAND_OK;
 
     search->found_offset = -1;
-    while (status == STRAND_OK && search->found_offset < 0 && skip_segments(search)) {
+    while (search->found_offset < 0 && (status = find_segment(search)) == STRAND_OK) {
         struct strand_fetch fetch;
 
         status = strand_log_fetch_unchecked(search->log, search->offset, search->isolation,
@@ -120,8 +163,10 @@ find_first(struct search *search)
             break;
         status = search_fetch(search, &fetch);
         strand_fetch_release(&fetch);
+        if (status != STRAND_OK)
+            break;
     }
-    return status;
+    return status == STRAND_END ? STRAND_OK : status;
 }
 
 /* Raise *LARGEST to the largest timestamp of BATCH.  Its header knows it, unless some of the
@@ -169,7 +214,7 @@ find_largest(struct search *search, int64_t *out_timestamp_ms)
     int status = STRAND_OK;
 
     search->timestamp_ms = 0;
-    while (status == STRAND_OK && skip_segments(search)) {
+    while ((status = find_segment(search)) == STRAND_OK) {
         struct strand_fetch fetch;
 
         status = strand_log_fetch_unchecked(search->log, search->offset, search->isolation,
@@ -179,10 +224,12 @@ find_largest(struct search *search, int64_t *out_timestamp_ms)
         status = note_largest_of_fetch(search, &fetch, &largest);
         search->timestamp_ms = largest < 0 ? 0 : largest; /* only later ones can be larger */
         strand_fetch_release(&fetch);
+        if (status != STRAND_OK)
+            break;
     }
     search->offset = start;
     *out_timestamp_ms = largest;
-    return status;
+    return status == STRAND_END ? STRAND_OK : status;
 }
 
 static int

@@ -69,8 +69,16 @@ trim_gated(struct strand_log *log, int64_t offset)
     log->log_start = offset;
     strand_mutex_unlock(&log->state);
     int status = strand_log_write_slot(log, 0, true);
-    if (status == STRAND_OK)
+    if (strand_ballast_release(&log->engine->directory.ballast, status))
+        status = strand_log_write_slot(log, 0, true);
+    if (status == STRAND_OK) {
+        strand_mutex_lock(&log->state);
+        strand_log_wake_locked(log);
+        strand_mutex_unlock(&log->state);
+        strand_checkpointer_note(log->engine, 0);
+        strand_log_trim_epochs(log);
         return drop_trimmed(log);
+    }
     strand_mutex_lock(&log->state); /* not durable: to be trimmed again */
     log->log_start = log_start;
     strand_mutex_unlock(&log->state);

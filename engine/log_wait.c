@@ -1,7 +1,8 @@
 /* engine/log_wait.c -- Waiting for records to become durable, committed or readable.
  *
- * One condition per log.  With a committer, a waiter for durability asks it for a round and sleeps;
- * without, the waiter runs the round of its log itself.
+ * Two conditions per log: an append alone wakes those who wait for the log end and not everybody
+ * who waits for the sync of an earlier one.  With a committer, a waiter for durability asks it for
+ * a round and sleeps; without, the waiter runs the round of its log itself.
  */
 #include <inttypes.h>
 
@@ -71,22 +72,40 @@ look_locked(const struct strand_log *log, const struct goal *goal)
                                    : look_for_append_locked(log, goal);
 }
 
-/* See to it that what is waited for will come about, as far as it depends on a commit round. */
-static int
-ask_for_round(struct strand_log *log)
+/* See to it that what is waited for will come about, as far as it depends on a commit round.  Who
+ * may wait for long and finds none under way runs it at once, on the thread that would sleep; the
+ * others then wait for that one, or the workers' next.  A failure is the log's: the next look finds
+ * it. */
+static void
+bring_about_round(struct strand_log *log, int64_t timeout_ms)
 {
-    if (!strand_engine_has_threads(log->engine))
-        return strand_log_commit(log);
-    strand_committer_ask(&log->engine->committer, log);
-    return STRAND_OK;
+    if (!strand_engine_has_threads(log->engine)) {
+        (void)strand_log_commit(log);
+    } else if (timeout_ms < 0 && strand_mutex_try_lock(&log->commit)) {
+        (void)strand_log_commit_locked(log);
+        strand_mutex_unlock(&log->commit);
+    } else {
+        strand_committer_ask(&log->engine->committer, log);
+    }
 }
 
+/* Whether no more than the log end has to move for GOAL. */
+static bool
+is_of_written(const struct goal *goal)
+{
+    return goal->kind == GOAL_DATA && goal->isolation == STRAND_READ_WRITTEN;
+}
+
+/* Whether a round has to be asked for: the one that runs may cover the goal already. */
 static bool
 needs_round_locked(const struct strand_log *log, const struct goal *goal)
 {
+    bool is_covered = goal->kind == GOAL_DATA ? goal->offset < log->round_end
+                                              : goal->appended->end_offset <= log->round_end;
+
     if (log->health != STRAND_LOG_HEALTHY || log->durable_end == log->log_end)
         return false;
-    return goal->kind != GOAL_DATA || goal->isolation != STRAND_READ_WRITTEN;
+    return !is_of_written(goal) && !is_covered;
 }
 
 static int
@@ -99,13 +118,17 @@ timed_out(const struct strand_log *log)
 static int
 sleep_for(struct strand_log *log, const struct goal *goal, int64_t deadline_ns)
 {
+    uint32_t written = is_of_written(goal) ? 1 : 0;
+    struct strand_condition *condition = written != 0 ? &log->written : &log->changed;
     bool has_passed = false;
     int status;
 
     strand_mutex_lock(&log->state);
     log->waiter_count++;
+    log->written_waiter_count += written;
     while ((status = look_locked(log, goal)) == STILL_WAITING && !has_passed)
-        has_passed = !strand_condition_wait(&log->changed, &log->state, deadline_ns);
+        has_passed = !strand_condition_wait(condition, &log->state, deadline_ns);
+    log->written_waiter_count -= written;
     log->waiter_count--;
     strand_mutex_unlock(&log->state);
     return status == STILL_WAITING ? timed_out(log) : status;
@@ -121,6 +144,8 @@ wait_for(struct strand_log *log, const struct goal *goal, int64_t timeout_ms)
     strand_mutex_lock(&log->state);
     status = look_locked(log, goal);
     bool needs_round = needs_round_locked(log, goal);
+    if (goal->kind != GOAL_DATA || needs_round)
+        log->was_waited = true;
     strand_mutex_unlock(&log->state);
     if (status != STILL_WAITING)
         return status;
@@ -132,12 +157,28 @@ wait_for(struct strand_log *log, const struct goal *goal, int64_t timeout_ms)
                            log->name);
 
     if (needs_round)
-        (void)ask_for_round(log); /* its failure is the log's, and found by the next look */
+        bring_about_round(log, timeout_ms);
     int64_t deadline_ns = -1;
     if (timeout_ms > 0)
         deadline_ns =
             timeout_ms < INT64_MAX / 2000000 ? strand_thread_now_ns() + timeout_ms * 1000000 : -1;
     return sleep_for(log, goal, deadline_ns);
+}
+
+int
+strand_log_commit_soon(struct strand_log *log)
+{
+    int status = strand_log_check_writable(log);
+
+    if (status != STRAND_OK)
+        return status;
+    strand_mutex_lock(&log->state);
+    bool is_needed = log->durable_end != log->log_end;
+    log->was_waited = true;
+    strand_mutex_unlock(&log->state);
+    if (is_needed)
+        strand_committer_ask(&log->engine->committer, log);
+    return STRAND_OK;
 }
 
 int

@@ -275,21 +275,36 @@ strand_frontier_remove(struct strand_frontier *frontier, const uint8_t id[STRAND
 
 /* ---- Syncing ---- */
 
+/* The file as memory has it; NULL: out of memory. */
+static uint8_t *
+encode_all(const struct strand_frontier *frontier, size_t *out_size)
+    STRAND_REQUIRES(frontier->mutex)
+{
+    const struct strand_frontier_slots *slots = &frontier->slots;
+    size_t size = (size_t)slots->place_count * SLOT_SIZE;
+    uint8_t *data = malloc(size);
+
+    if (data == NULL) {
+        (void)strand_fail(STRAND_ERR_NO_MEMORY, "write %s: %zu bytes", frontier->path, size);
+        return NULL;
+    }
+    strand_frontier_header_encode(data);
+    for (uint32_t i = 1; i < slots->place_count; i++)
+        strand_frontier_place_encode(&slots->places[i], data + (size_t)i * SLOT_SIZE);
+    *out_size = size;
+    return data;
+}
+
 /* Write all of memory to a new file under the old name, and go on with that one. */
 static int
 replace_locked(struct strand_frontier *frontier) STRAND_REQUIRES(frontier->mutex)
 {
-    const struct strand_frontier_slots *slots = &frontier->slots;
     struct strand_file file;
-    size_t size = (size_t)slots->place_count * SLOT_SIZE;
+    size_t size = 0;
 
-    uint8_t *data = malloc(size);
+    uint8_t *data = encode_all(frontier, &size);
     if (data == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "replace %s: %zu bytes", frontier->path, size);
-    strand_frontier_header_encode(data);
-    for (uint32_t i = 1; i < slots->place_count; i++)
-        strand_frontier_place_encode(&slots->places[i], data + (size_t)i * SLOT_SIZE);
-
+        return STRAND_ERR_NO_MEMORY;
     int status =
         strand_file_replace(frontier->fs, frontier->directory, STRAND_FRONTIER_NAME, data, size);
     free(data);
@@ -322,6 +337,18 @@ sync_released(struct strand_frontier *frontier) STRAND_REQUIRES(frontier->mutex)
     }
     strand_condition_broadcast(&frontier->sync_done);
     return status;
+}
+
+void
+strand_frontier_rewrite(struct strand_frontier *frontier)
+{
+    size_t size = 0;
+
+    strand_mutex_lock(&frontier->mutex);
+    uint8_t *data = encode_all(frontier, &size);
+    frontier->is_suspect |= data == NULL || write_at_place(frontier, 0, data, size) != STRAND_OK;
+    strand_mutex_unlock(&frontier->mutex);
+    free(data);
 }
 
 int

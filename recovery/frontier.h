@@ -3,13 +3,13 @@
  * The file is an array of 64-byte slots, each aligned to 64 bytes, so that a slot never crosses a
  * sector and is torn at most into bytes that its CRC refuses:
  *
- *   byte  0            16           24           32           40           48        56      60
- *         +------------+------------+------------+------------+------------+---------+-------+-----+
- *         | log id     | generation | log start  | high       | durable    | log end | flags | crc
- * | |            |            |            | watermark  | end        |         |       | 32c |
- *         +------------+------------+------------+------------+------------+---------+-------+-----+
- *   little-endian; CRC-32C of [0, 60); an unused slot is all zeros.  Slot 0 holds the file's
- * header: "STRANDFR", version (uint32) = 1, zeros, CRC.
+ *   byte  0      16           24          32              40            48        56      60
+ *         +------+------------+-----------+---------------+-------------+---------+-------+-----+
+ *         |log id| generation | log start | high watermark| durable end | log end | flags | crc |
+ *         +------+------------+-----------+---------------+-------------+---------+-------+-----+
+ *
+ * Little-endian; CRC-32C of [0, 60); an unused slot is all zeros.  Slot 0 holds the file's header:
+ * "STRANDFR", version (uint32) = 1, zeros, CRC.
  *
  * Invariants
  *   - Whatever good slot is found after a crash was true when it was written: durable end names
@@ -17,7 +17,7 @@
  *   - Slots are overwritten in place (a full disk does not stop that); the file grows by a block of
  *     64 slots.
  *   - The generation in a slot never falls: a write with a lower one than the slot holds is
- * dropped. An overtaken commit round cannot raise a lowered slot again.
+ *     dropped.  An overtaken commit round cannot raise a lowered slot again.
  *   - After a failed sync, or a failed write that may have torn a slot, the file is never synced
  *     again: the next strand_frontier_sync() replaces it whole under a new name, from memory.
  *   - 0 <= log start <= durable end <= log end; a slot that says otherwise is a bad one.
@@ -80,6 +80,11 @@ STRAND_MUST_USE int strand_frontier_write(struct strand_frontier *frontier,
 /* Free the slot of ID (zeros); nothing if there is none. */
 STRAND_MUST_USE int strand_frontier_remove(struct strand_frontier *frontier,
                                            const uint8_t id[STRAND_LOG_ID_SIZE]);
+
+/* The page cache may show what a failed sync of another process left unwritten: write the file
+ * again, in place and with the same bytes, so that the next sync covers all of it.  A failure is
+ * told by that sync, which then replaces the file. */
+void strand_frontier_rewrite(struct strand_frontier *frontier);
 
 /* Everything written before the call is durable.  Callers that come while another one syncs wait
  * for it, and for one more sync if they wrote after it had begun. */

@@ -14,7 +14,6 @@
 
 enum {
     VERSION = 0,
-    COUNT_MAX = 1 << 20,
     HEADER_SIZE_MAX = 2 * (20 + 1),   /* two numbers, two LF */
     ENTRY_SIZE_MAX = 10 + 1 + 19 + 1, /* int32, int64, LF */
 };
@@ -35,13 +34,15 @@ strand_leader_epochs_deinit(struct strand_leader_epochs *epochs)
 static int
 reserve(struct strand_leader_epochs *epochs, size_t count)
 {
+    if (count > STRAND_LEADER_EPOCH_COUNT_MAX)
+        return strand_fail(STRAND_ERR_TOO_LARGE, "extend leader epochs: more than %d entries",
+                           STRAND_LEADER_EPOCH_COUNT_MAX);
     if (count <= epochs->capacity)
         return STRAND_OK;
     size_t capacity = epochs->capacity == 0 ? 4 : epochs->capacity;
     while (capacity < count)
         capacity *= 2;
-    struct strand_leader_epoch_entry *entries =
-        realloc(epochs->entries, capacity * sizeof *entries);
+    struct strand_leader_epoch *entries = realloc(epochs->entries, capacity * sizeof *entries);
 
     if (entries == NULL)
         return strand_fail(STRAND_ERR_NO_MEMORY, "extend leader epochs: %zu entries", capacity);
@@ -74,21 +75,21 @@ strand_leader_epochs_assign(struct strand_leader_epochs *epochs, int32_t epoch,
     strand_assert(epoch >= 0);
     strand_assert(start_offset >= 0);
 
-    const struct strand_leader_epoch_entry *last =
+    const struct strand_leader_epoch *last =
         epochs->count > 0 ? &epochs->entries[epochs->count - 1] : NULL;
     if (last != NULL && last->epoch == epoch && last->start_offset <= start_offset) {
         *out_changed = false;
         return STRAND_OK;
     }
-    int status = reserve(epochs, epochs->count + 1);
-    if (status != STRAND_OK)
-        return status;
-
     size_t count = epochs->count;
     while (count > 0 && (epochs->entries[count - 1].epoch >= epoch ||
                          epochs->entries[count - 1].start_offset >= start_offset))
         count--;
-    epochs->entries[count] = (struct strand_leader_epoch_entry){epoch, start_offset};
+    int status = reserve(epochs, count + 1);
+    if (status != STRAND_OK)
+        return status;
+
+    epochs->entries[count] = (struct strand_leader_epoch){epoch, start_offset};
     epochs->count = count + 1;
     *out_changed = true;
     return STRAND_OK;
@@ -117,12 +118,31 @@ strand_leader_epochs_for_offset(const struct strand_leader_epochs *epochs, int64
     return low == 0 ? -1 : epochs->entries[low - 1].epoch;
 }
 
+/* How many entries are of EPOCH or lower: questions are about the newest, nearly always. */
+static size_t
+count_up_to(const struct strand_leader_epochs *epochs, int32_t epoch)
+{
+    size_t count = epochs->count;
+
+    while (count > 0 && epochs->entries[count - 1].epoch > epoch)
+        count--;
+    return count;
+}
+
+int64_t
+strand_leader_epochs_start(const struct strand_leader_epochs *epochs, int32_t epoch)
+{
+    size_t count = count_up_to(epochs, epoch);
+    bool is_known = count > 0 && epochs->entries[count - 1].epoch == epoch;
+
+    return is_known ? epochs->entries[count - 1].start_offset : -1;
+}
+
 void
 strand_leader_epochs_end_offset(const struct strand_leader_epochs *epochs, int32_t epoch,
                                 int64_t log_end, int32_t *out_epoch, int64_t *out_end_offset)
 {
     int32_t newest = strand_leader_epochs_newest(epochs);
-    size_t higher = epochs->count;
 
     *out_epoch = -1;
     *out_end_offset = -1;
@@ -133,8 +153,7 @@ strand_leader_epochs_end_offset(const struct strand_leader_epochs *epochs, int32
     if (epoch == newest)
         return;
 
-    while (higher > 0 && epochs->entries[higher - 1].epoch > epoch)
-        higher--;
+    size_t higher = count_up_to(epochs, epoch);
     strand_assert(higher < epochs->count);
     if (higher > 0)
         *out_epoch = epochs->entries[higher - 1].epoch;
@@ -199,8 +218,8 @@ strand_leader_epochs_load(const struct strand_fs *fs, const char *directory,
     struct strand_checkpoint_text text;
     struct strand_leader_epochs loaded;
 
-    int status =
-        strand_checkpoint_text_open(&text, fs, directory, STRAND_LEADER_EPOCH_NAME, COUNT_MAX);
+    int status = strand_checkpoint_text_open(&text, fs, directory, STRAND_LEADER_EPOCH_NAME,
+                                             STRAND_LEADER_EPOCH_COUNT_MAX);
     if (status != STRAND_OK)
         return status;
 
@@ -225,7 +244,7 @@ int
 strand_leader_epochs_store(const struct strand_fs *fs, const char *directory,
                            const struct strand_leader_epochs *epochs)
 {
-    strand_assert(epochs->count <= COUNT_MAX);
+    strand_assert(epochs->count <= STRAND_LEADER_EPOCH_COUNT_MAX);
 
     size_t capacity = HEADER_SIZE_MAX + epochs->count * ENTRY_SIZE_MAX + 1;
     char *buffer = malloc(capacity);

@@ -8,8 +8,8 @@
  *
  * Invariants: epochs and start offsets both increase strictly from entry to entry.
  *
- * A cache is memory; strand_leader_epoch_store() makes it durable.  The order "durable before the
- * first batch of the epoch" is the engine's.
+ * A history is memory; strand_leader_epochs_store() makes it durable.  The order "durable before
+ * the first batch of the epoch" is the engine's.
  *
  * Threading: the caller's lock.
  */
@@ -20,19 +20,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "strandline/log.h" /* struct strand_leader_epoch */
 #include "strandline/status.h"
 
 struct strand_fs;
 
 #define STRAND_LEADER_EPOCH_NAME "leader-epoch-checkpoint"
 
-struct strand_leader_epoch_entry {
-    int32_t epoch;        /* >= 0 */
-    int64_t start_offset; /* >= 0 */
-};
+enum { STRAND_LEADER_EPOCH_COUNT_MAX = 1 << 20 }; /* entries */
 
 struct strand_leader_epochs {
-    struct strand_leader_epoch_entry *entries; /* owned; ascending */
+    struct strand_leader_epoch *entries; /* owned; ascending */
     size_t count;
     size_t capacity;
 };
@@ -47,13 +45,16 @@ STRAND_MUST_USE int strand_leader_epochs_copy(const struct strand_leader_epochs 
 /* EPOCH begins at START_OFFSET.  Nothing happens if EPOCH is the newest and does not begin later
  * than START_OFFSET; otherwise entries with a higher or equal epoch, or that start at or above
  * START_OFFSET, are removed first, from the newest backwards (Kafka's assign).  *OUT_CHANGED.
- * STRAND_ERR_NO_MEMORY. */
+ * STRAND_ERR_TOO_LARGE above STRAND_LEADER_EPOCH_COUNT_MAX entries; STRAND_ERR_NO_MEMORY. */
 STRAND_MUST_USE int strand_leader_epochs_assign(struct strand_leader_epochs *epochs, int32_t epoch,
                                                 int64_t start_offset, bool *out_changed);
 
 /* -1 when there is none. */
 int32_t strand_leader_epochs_newest(const struct strand_leader_epochs *epochs);
 int32_t strand_leader_epochs_for_offset(const struct strand_leader_epochs *epochs, int64_t offset);
+
+/* Where EPOCH begins; -1 when it has no entry. */
+int64_t strand_leader_epochs_start(const struct strand_leader_epochs *epochs, int32_t epoch);
 
 /* Where EPOCH ends (Kafka's endOffsetFor): the newest ends at LOG_END; a known or skipped one at
  * the start of the next higher, with the floor epoch as *OUT_EPOCH; one above all, or -1: (-1, -1).

@@ -3,11 +3,10 @@
  * A log that was deleted and created again under the same name is another log: its frontier slot,
  * index entries and checkpoints are not the old one's.  The id tells them apart.
  *
- *   byte  0          4         8                24      28      32
- *         +----------+---------+----------------+-------+-------+
- *         | "STID"   | version | id, random     | flags | crc   |   little-endian; CRC-32C of [0,
- * 28)
- *         +----------+---------+----------------+-------+-------+
+ *   byte  0        4         8            24      28    32
+ *         +--------+---------+------------+-------+-----+
+ *         | "STID" | version | id, random | flags | crc |   little-endian; CRC-32C of [0, 28)
+ *         +--------+---------+------------+-------+-----+
  *
  * Written once, with the directory; replaced whole when a flag changes.  A missing or bad file is
  * replaced by a new id (nothing that was kept for the old one applies any more).

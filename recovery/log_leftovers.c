@@ -70,8 +70,8 @@ strand_recovery_open(const struct strand_recovery *recovery, const char *name, u
                                : strand_file_open(recovery->request->fs, path, flags, out_file);
 }
 
-static int
-list_again(struct strand_recovery *recovery)
+int
+strand_recovery_list(struct strand_recovery *recovery)
 {
     strand_names_free(&recovery->names);
     memset(&recovery->names, 0, sizeof recovery->names);
@@ -84,6 +84,24 @@ is_numbered(const char *name, const char *suffix, int64_t *out_offset)
 {
     return strand_recovery_has_suffix(name, suffix) &&
            strand_recovery_parse_prefix(name, out_offset);
+}
+
+/* Files that no reader counts: whether they come back after a power cut does not matter. */
+static bool
+is_debris(const char *name)
+{
+    int64_t base;
+
+    return strand_recovery_has_suffix(name, ".tmp") ||
+           strand_recovery_has_suffix(name, ".deleted") || is_numbered(name, ".cleaned", &base);
+}
+
+bool
+strand_recovery_is_leftover(const char *name)
+{
+    int64_t base;
+
+    return is_debris(name) || is_numbered(name, ".swap", &base);
 }
 
 /* The lowest base of a .cleaned file, INT64_MAX when there is none: .swap files from there on
@@ -137,19 +155,13 @@ remove_incomplete_swaps(const struct strand_recovery *recovery, int64_t cleaned_
     return is_changed ? strand_recovery_sync_directory(recovery) : STRAND_OK;
 }
 
-/* Files that no reader counts: whether they come back after a power cut does not matter. */
 static int
 remove_debris(const struct strand_recovery *recovery)
 {
-    int64_t base;
-
     for (size_t i = 0; i < recovery->names.count; i++) {
-        const char *name = recovery->names.names[i];
-
-        if (!strand_recovery_has_suffix(name, ".tmp") &&
-            !strand_recovery_has_suffix(name, ".deleted") && !is_numbered(name, ".cleaned", &base))
+        if (!is_debris(recovery->names.names[i]))
             continue;
-        int status = strand_recovery_remove(recovery, name);
+        int status = strand_recovery_remove(recovery, recovery->names.names[i]);
         if (status != STRAND_OK)
             return status;
     }
@@ -297,7 +309,7 @@ strand_recovery_clear_leftovers(struct strand_recovery *recovery)
 {
     bool is_read_only = recovery->request->read_only;
 
-    int status = list_again(recovery);
+    int status = strand_recovery_list(recovery);
     if (status != STRAND_OK)
         return status;
     int64_t cleaned_min = find_cleaned_min(recovery);
@@ -306,7 +318,7 @@ strand_recovery_clear_leftovers(struct strand_recovery *recovery)
     if (status == STRAND_OK && !is_read_only)
         status = remove_debris(recovery);
     if (status == STRAND_OK && !is_read_only)
-        status = list_again(recovery);
+        status = strand_recovery_list(recovery);
     if (status != STRAND_OK || !has_valid_swap(recovery, cleaned_min))
         return status;
 
@@ -314,5 +326,5 @@ strand_recovery_clear_leftovers(struct strand_recovery *recovery)
     if (status != STRAND_OK || recovery->blocked_reason[0] != '\0' || is_read_only)
         return status;
     status = complete_swaps(recovery, recovery->blocked_first, recovery->blocked_next);
-    return status != STRAND_OK ? status : list_again(recovery);
+    return status != STRAND_OK ? status : strand_recovery_list(recovery);
 }

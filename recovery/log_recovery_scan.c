@@ -19,9 +19,6 @@
 #include "storage/segment_scan.h"
 #include "storage/topic_name.h"
 
-/* Holes in one damaged segment behind which batches are looked for: a bound on the work. */
-enum { HOLE_COUNT_MAX = 64 };
-
 /* A place where the log does not go on. */
 struct log_break {
     int64_t offset;  /* where the log ends */
@@ -45,22 +42,12 @@ explain(struct log_break *at, const char *format, ...)
     va_end(args);
 }
 
-static int
-open_segment(const struct strand_recovery *recovery, size_t index, char path[STRAND_PATH_SIZE_MAX],
-             struct strand_file *out_file)
-{
-    char name[STRAND_SEGMENT_NAME_SIZE];
-
-    strand_segment_name_format(recovery->files[index].base_offset, name);
-    return strand_recovery_open(recovery, name, 0, path, out_file);
-}
-
 /* ---- One segment ---- */
 
 struct visit {
     struct strand_recovery *recovery;
+    struct strand_recovery_file *file;
     bool tests_epochs;
-    int64_t base_offset; /* of the segment */
     int64_t expected_offset;
     int64_t first_timestamp_ms;
     int64_t batch_count;
@@ -113,10 +100,12 @@ visit_batch(void *argument, const uint8_t *batch, int64_t position)
     if (strand_batch_base_offset(batch) > visit->expected_offset)
         recovery->log->has_gaps = true;
     visit->expected_offset = strand_batch_end_offset(batch);
+    if (visit->expected_offset > recovery->log->durable_end && visit->file->durable_position < 0)
+        visit->file->durable_position = position;
     if (visit->batch_count++ == 0)
         visit->first_timestamp_ms = strand_batch_max_timestamp(batch);
     if (request->visit != NULL)
-        request->visit(request->argument, visit->base_offset, batch, position);
+        request->visit(request->argument, visit->file->base_offset, batch, position);
     return STRAND_OK;
 }
 
@@ -134,226 +123,95 @@ add_segment(struct strand_recovery *recovery, size_t index, const struct visit *
     segment->batch_count = result->batch_count;
     segment->max_timestamp_ms = result->max_timestamp_ms;
     segment->first_timestamp_ms = visit->first_timestamp_ms;
+    segment->is_scanned = true;
     segment->is_readable = result->stop == STRAND_SCAN_END || result->stop == STRAND_SCAN_ZEROS;
 }
 
-/* Scan file INDEX and add it to the list. */
-static int
-scan_segment(struct strand_recovery *recovery, size_t index, struct visit *visit,
-             struct strand_scan_result *out_result)
+static void
+note_file(struct strand_recovery *recovery, struct strand_recovery_file *file, int64_t size,
+          const struct strand_scan_result *result)
+{
+    file->size = size;
+    file->kept = result->position;
+    file->end_offset = result->end_offset;
+    file->stop = result->stop;
+    if (file->durable_position < 0)
+        file->durable_position = file->kept;
+    recovery->log->bytes_read += result->bytes_read;
+    recovery->log->scanned_count += file->is_read ? 0 : 1;
+    file->is_read = true;
+}
+
+int
+strand_recovery_scan_file(struct strand_recovery *recovery, size_t index, bool tests_epochs,
+                          struct strand_recovery_scan *out_scan)
 {
     struct strand_recovery_file *segment = &recovery->files[index];
+    struct strand_scan_result *result = &out_scan->result;
     char path[STRAND_PATH_SIZE_MAX];
     struct strand_file file;
+    struct visit visit = {.recovery = recovery,
+                          .file = segment,
+                          .tests_epochs = tests_epochs,
+                          .expected_offset = segment->base_offset,
+                          .first_timestamp_ms = -1};
     struct strand_scan_request request = {.file = &file,
                                           .base_offset = segment->base_offset,
                                           .expected_offset = segment->base_offset,
                                           .gaps_allowed = recovery->gaps_allowed,
                                           .visit = visit_batch,
-                                          .argument = visit};
+                                          .argument = &visit};
 
-    visit->recovery = recovery;
-    visit->base_offset = segment->base_offset;
-    visit->expected_offset = segment->base_offset;
-    visit->first_timestamp_ms = -1;
-    int status = open_segment(recovery, index, path, &file);
+    segment->durable_position = -1;
+    int status = strand_recovery_open_segment(recovery, index, path, &file);
     if (status != STRAND_OK)
         return status;
     status = strand_file_size(&file, &request.end_position);
     if (status == STRAND_OK)
-        status = strand_segment_scan(&request, out_result);
+        status = strand_segment_scan(&request, result);
     strand_file_discard(&file); /* nothing was written to it */
     if (status != STRAND_OK)
         return status;
-    if (out_result->stop == STRAND_SCAN_VISITOR && out_result->visitor_status != STRAND_ERR_EPOCH)
-        return out_result->visitor_status;
-
-    segment->size = request.end_position;
-    segment->kept = out_result->position;
-    segment->end_offset = out_result->end_offset;
-    recovery->log->bytes_read += out_result->bytes_read;
-    add_segment(recovery, index, visit, out_result);
-    return STRAND_OK;
-}
-
-/* ---- Behind a break ---- */
-
-/* A run of whole batches behind damage in file INDEX goes to the list, which has no room for it. */
-static int
-add_run(struct strand_recovery *recovery, size_t index, int64_t position, int64_t offset,
-        const struct strand_scan_result *result)
-{
-    struct strand_recovered_log *log = recovery->log;
-    size_t count = recovery->names.count + log->segment_count + 1;
-    struct strand_recovered_segment *segments =
-        realloc(log->segments, count * sizeof *log->segments);
-
-    if (segments == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "recover %s: %zu segments",
-                           recovery->request->name, count);
-    log->segments = segments;
-    log->segments[log->segment_count++] = (struct strand_recovered_segment){
-        .base_offset = offset,
-        .file_base_offset = recovery->files[index].base_offset,
-        .start_position = position,
-        .end_offset = result->end_offset,
-        .size = result->position,
-        .batch_count = result->batch_count,
-        .max_timestamp_ms = result->max_timestamp_ms,
-        .first_timestamp_ms = -1,
-        .is_readable = result->stop == STRAND_SCAN_END || result->stop == STRAND_SCAN_ZEROS,
-    };
-    return STRAND_OK;
-}
-
-/* The first whole batch behind the damage in file INDEX: *OUT_OFFSET, -1 when there is none.  With
- * OUT_END_OFFSET, all of them, around further damage, go to the list; it is where the last ends. */
-static int
-look_behind_damage(struct strand_recovery *recovery, size_t index, int64_t *out_offset,
-                   int64_t *out_end_offset)
-{
-    const struct strand_recovery_file *segment = &recovery->files[index];
-    char path[STRAND_PATH_SIZE_MAX];
-    struct strand_file file;
-    struct strand_scan_result result = {.position = segment->kept,
-                                        .end_offset = segment->end_offset};
-    int64_t found_position = -1;
-    int64_t found_offset = -1;
-
-    *out_offset = -1;
-    int status = open_segment(recovery, index, path, &file);
-    if (status != STRAND_OK)
-        return status;
-    for (int hole = 0; hole < HOLE_COUNT_MAX && status == STRAND_OK; hole++) {
-        status = strand_segment_find_whole(&file, result.position, segment->size, result.end_offset,
-                                           recovery->gaps_allowed, &found_position, &found_offset);
-        if (status != STRAND_OK || found_position < 0)
-            break;
-        if (hole == 0)
-            *out_offset = found_offset;
-        if (out_end_offset == NULL)
-            break;
-
-        struct strand_scan_request request = {.file = &file,
-                                              .base_offset = segment->base_offset,
-                                              .position = found_position,
-                                              .end_position = segment->size,
-                                              .expected_offset = found_offset,
-                                              .gaps_allowed = true};
-        status = strand_segment_scan(&request, &result);
-        if (status != STRAND_OK)
-            break;
-        recovery->log->bytes_read += result.bytes_read;
-        *out_end_offset = result.end_offset;
-        status = add_run(recovery, index, found_position, found_offset, &result);
-        if (result.stop == STRAND_SCAN_END || result.stop == STRAND_SCAN_ZEROS)
-            break;
-    }
-    strand_file_discard(&file);
-    return status;
-}
-
-static int
-stop_at_first(void *argument, const uint8_t *batch, int64_t position)
-{
-    (void)argument;
-    (void)batch;
-    (void)position;
-    return STRAND_END;
-}
-
-/* Does file INDEX begin with a whole batch?  Its size is noted. */
-static int
-begins_whole(struct strand_recovery *recovery, size_t index, bool *out_is_whole)
-{
-    struct strand_recovery_file *segment = &recovery->files[index];
-    char path[STRAND_PATH_SIZE_MAX];
-    struct strand_file file;
-    struct strand_scan_result result;
-    struct strand_scan_request request = {.file = &file,
-                                          .base_offset = segment->base_offset,
-                                          .expected_offset = segment->base_offset,
-                                          .gaps_allowed = true,
-                                          .visit = stop_at_first};
-
-    int status = open_segment(recovery, index, path, &file);
-    if (status != STRAND_OK)
-        return status;
-    status = strand_file_size(&file, &request.end_position);
-    if (status == STRAND_OK)
-        status = strand_segment_scan(&request, &result);
-    strand_file_discard(&file);
-    if (status != STRAND_OK)
-        return status;
-    segment->size = request.end_position;
-    recovery->log->bytes_read += result.bytes_read;
-    *out_is_whole = result.stop == STRAND_SCAN_VISITOR;
-    return STRAND_OK;
-}
-
-/* Files [behind, file_count) as they are, without any test of how they adjoin. */
-static int
-list_behind(struct strand_recovery *recovery, int64_t *out_first_offset)
-{
-    struct strand_recovered_log *log = recovery->log;
-
-    *out_first_offset = -1;
-    for (size_t i = recovery->behind; i < recovery->file_count; i++) {
-        struct visit visit = {.tests_epochs = false};
-        struct strand_scan_result result;
-        int64_t found_offset = -1;
-
-        int status = scan_segment(recovery, i, &visit, &result);
-        if (status != STRAND_OK)
-            return status;
-        int64_t end_offset = result.end_offset;
-        if (result.stop != STRAND_SCAN_END && result.stop != STRAND_SCAN_ZEROS)
-            status = look_behind_damage(recovery, i, &found_offset, &end_offset);
-        if (status != STRAND_OK)
-            return status;
-        if (*out_first_offset < 0 && result.batch_count > 0)
-            *out_first_offset = recovery->files[i].base_offset;
-        else if (*out_first_offset < 0)
-            *out_first_offset = found_offset;
-        if ((result.batch_count > 0 || found_offset >= 0) && end_offset > log->log_end)
-            log->log_end = end_offset;
-    }
-    recovery->behind = recovery->file_count;
+    if (result->stop == STRAND_SCAN_VISITOR && result->visitor_status != STRAND_ERR_EPOCH)
+        return result->visitor_status;
+    note_file(recovery, segment, request.end_position, result);
+    add_segment(recovery, index, &visit, result);
+    out_scan->epoch = visit.epoch;
+    out_scan->epoch_of_file = visit.epoch_of_file;
     return STRAND_OK;
 }
 
 int
-strand_recovery_quarantine(struct strand_recovery *recovery, const char *reason, int64_t first,
-                           int64_t next)
+strand_recovery_measure_file(struct strand_recovery *recovery, size_t index)
 {
+    struct strand_recovery_file *segment = &recovery->files[index];
     struct strand_recovered_log *log = recovery->log;
-    int64_t found_offset = -1;
-    int64_t found_later;
+    char path[STRAND_PATH_SIZE_MAX];
+    struct strand_file file;
+    int64_t size;
 
-    log->verdict = STRAND_VERDICT_CORRUPT;
-    (void)snprintf(log->reason, sizeof log->reason, "%s", reason);
-    log->has_cut = false;
-    log->cut_bytes = 0;
-    log->cut_first_offset = -1;
-
-    if (recovery->tail_has_bytes) {
-        strand_assert(recovery->behind > recovery->old_count);
-        log->segments[log->segment_count - 1].is_readable = false;
-        int status =
-            look_behind_damage(recovery, recovery->behind - 1, &found_offset, &log->log_end);
-        if (status != STRAND_OK)
-            return status;
-    }
-    int status = list_behind(recovery, &found_later);
+    strand_assert(index < recovery->file_count);
+    int status = strand_recovery_open_segment(recovery, index, path, &file);
     if (status != STRAND_OK)
         return status;
-
-    if (next < 0)
-        next = found_offset >= 0 ? found_offset : found_later;
-    if (next < 0)
-        next = recovery->bound > log->log_end ? recovery->bound : log->log_end;
-    log->corrupt_first = first;
-    log->corrupt_next = next > first ? next : first;
+    status = strand_file_size(&file, &size);
+    strand_file_discard(&file);
+    if (status != STRAND_OK)
+        return status;
+    segment->size = size;
+    segment->kept = size;
+    segment->durable_position = size;
+    if (index + 1 < recovery->file_count) /* it is taken to adjoin */
+        segment->end_offset = segment[1].base_offset;
+    segment->stop = STRAND_SCAN_END;
+    log->segments[log->segment_count++] =
+        (struct strand_recovered_segment){.base_offset = segment->base_offset,
+                                          .file_base_offset = segment->base_offset,
+                                          .end_offset = segment->end_offset,
+                                          .size = size,
+                                          .max_timestamp_ms = -1,
+                                          .first_timestamp_ms = -1,
+                                          .is_readable = true};
     return STRAND_OK;
 }
 
@@ -369,11 +227,11 @@ judge_tail(struct strand_recovery *recovery, const struct log_break *at)
     int status = STRAND_OK;
 
     if (at->is_damaged && !is_suspect)
-        status = look_behind_damage(recovery, at->behind - 1, &offset, NULL);
+        status = strand_recovery_look_behind(recovery, at->behind - 1, &offset);
     for (size_t i = at->behind; i < recovery->file_count && status == STRAND_OK; i++) {
         bool is_whole;
 
-        status = begins_whole(recovery, i, &is_whole);
+        status = strand_recovery_begins_whole(recovery, i, &is_whole);
         if (status != STRAND_OK)
             break;
         is_suspect = is_suspect || is_whole;
@@ -408,15 +266,13 @@ static void
 check_join(const struct strand_recovery *recovery, size_t index, int64_t end_offset,
            struct log_break *at, bool *out_is_broken)
 {
-    const struct strand_recovery_request *request = recovery->request;
     int64_t base_offset = recovery->files[index].base_offset;
     bool is_first = index == recovery->old_count;
-    bool may_start_above =
-        request->slot == NULL || (request->identity->flags & STRAND_LOG_HAS_GAPS) != 0;
+    bool may_start_above = recovery->slot == NULL || recovery->has_gaps_flag;
     bool may_have_gap = is_first ? may_start_above : recovery->gaps_allowed;
     bool is_gap_durable = end_offset < recovery->bound && base_offset <= recovery->bound;
     /* A broker compacts, and its recovery point may be anywhere below what it left. */
-    bool is_gap_legal = request->is_foreign || (may_have_gap && is_gap_durable);
+    bool is_gap_legal = recovery->log->is_foreign || (may_have_gap && is_gap_durable);
 
     *out_is_broken = is_first ? base_offset > end_offset : base_offset != end_offset;
     if (base_offset > end_offset && is_gap_legal) {
@@ -452,25 +308,47 @@ goes_on(const struct strand_recovery *recovery, size_t index,
 }
 
 static void
-describe_stop(const struct strand_recovery *recovery, size_t index, const struct visit *visit,
-              const struct strand_scan_result *result, struct log_break *at)
+describe_stop(const struct strand_recovery *recovery, size_t index,
+              const struct strand_recovery_scan *scan, struct log_break *at)
 {
+    const struct strand_scan_result *result = &scan->result;
     bool contradicts_epochs = result->stop == STRAND_SCAN_VISITOR;
 
-    *at = (struct log_break){.offset = result->end_offset,
-                             .at = result->end_offset,
-                             .next = -1,
-                             .behind = index + 1,
-                             .is_damaged = result->stop != STRAND_SCAN_ZEROS,
-                             .is_suspect = contradicts_epochs};
+    *at =
+        (struct log_break){.offset = result->end_offset,
+                           .at = result->end_offset,
+                           .next = -1,
+                           .behind = index + 1,
+                           .is_damaged = result->stop != STRAND_SCAN_ZEROS,
+                           .is_suspect = contradicts_epochs || result->stop == STRAND_SCAN_OFFSET};
     if (contradicts_epochs)
         explain(at,
                 "segment %" PRId64 ", position %" PRId64 ", offset %" PRId64
                 ": leader epoch %" PRId32 ", but the epoch file says %" PRId32,
                 recovery->files[index].base_offset, result->position, result->end_offset,
-                visit->epoch, visit->epoch_of_file);
+                scan->epoch, scan->epoch_of_file);
     else
         explain(at, "segment %" PRId64 ": %s", recovery->files[index].base_offset, result->reason);
+}
+
+/* A segment that is not the last and holds nothing held something, unless a follower skipped all of
+ * it. */
+static void
+check_measured(const struct strand_recovery *recovery, size_t index, struct log_break *at,
+               bool *out_is_broken)
+{
+    const struct strand_recovery_file *file = &recovery->files[index];
+    int64_t log_start = recovery->log->log_start;
+
+    *out_is_broken = file->size == 0 && !recovery->gaps_allowed;
+    if (!*out_is_broken)
+        return;
+    *at = (struct log_break){.offset = file->base_offset,
+                             .at = file->base_offset > log_start ? file->base_offset : log_start,
+                             .next = file->end_offset,
+                             .behind = index + 1};
+    explain(at, "segment %" PRId64 " is empty, though the log went on durably to %" PRId64,
+            file->base_offset, file->end_offset);
 }
 
 /* Nothing is damaged; is everything there? */
@@ -489,33 +367,50 @@ end_whole(struct strand_recovery *recovery, int64_t end_offset)
     return strand_recovery_quarantine(recovery, reason, end_offset, recovery->bound);
 }
 
+/* Read file INDEX, or measure it where that is enough: END_OFFSET moves behind it. */
+static int
+examine_file(struct strand_recovery *recovery, size_t index, int64_t *end_offset,
+             struct log_break *at, bool *out_is_broken)
+{
+    struct strand_recovery_scan scan;
+    int status;
+
+    check_join(recovery, index, *end_offset, at, out_is_broken);
+    if (*out_is_broken)
+        return STRAND_OK;
+    if (index < recovery->scan_from) {
+        status = strand_recovery_measure_file(recovery, index);
+        if (status == STRAND_OK)
+            check_measured(recovery, index, at, out_is_broken);
+    } else {
+        status = strand_recovery_scan_file(recovery, index, !recovery->learns_epochs, &scan);
+        if (status == STRAND_OK)
+            *out_is_broken = !goes_on(recovery, index, &scan.result);
+        if (status == STRAND_OK && *out_is_broken)
+            describe_stop(recovery, index, &scan, at);
+    }
+    *end_offset = recovery->files[index].end_offset;
+    return status;
+}
+
 int
 strand_recovery_examine(struct strand_recovery *recovery)
 {
     struct strand_recovered_log *log = recovery->log;
-    const struct strand_recovery_request *request = recovery->request;
     bool is_empty = recovery->file_count == recovery->old_count;
-    bool has_gaps = (request->identity->flags & STRAND_LOG_HAS_GAPS) != 0;
-    int64_t end_offset =
-        is_empty && has_gaps && request->slot != NULL ? log->durable_end : log->log_start;
+    int64_t end_offset = is_empty && recovery->has_gaps_flag && recovery->slot != NULL
+                             ? log->durable_end
+                             : log->log_start;
 
     for (size_t i = recovery->old_count; i < recovery->file_count; i++) {
-        struct visit visit = {.tests_epochs = !recovery->learns_epochs};
-        struct strand_scan_result result;
         struct log_break at;
         bool is_broken;
 
-        check_join(recovery, i, end_offset, &at, &is_broken);
-        if (is_broken)
-            return end_at_break(recovery, &at);
-        int status = scan_segment(recovery, i, &visit, &result);
+        int status = examine_file(recovery, i, &end_offset, &at, &is_broken);
         if (status != STRAND_OK)
             return status;
-        end_offset = result.end_offset;
-        if (!goes_on(recovery, i, &result)) {
-            describe_stop(recovery, i, &visit, &result, &at);
+        if (is_broken)
             return end_at_break(recovery, &at);
-        }
     }
     return end_whole(recovery, end_offset);
 }

@@ -16,12 +16,10 @@
 
 /* A segment whose file is not open yet. */
 static int
-allocate(const char *directory, int64_t base_offset, struct strand_segment **out_segment)
+allocate(const char *directory, const char *name, struct strand_segment **out_segment)
 {
-    char name[STRAND_SEGMENT_NAME_SIZE];
     char path[STRAND_PATH_SIZE_MAX];
 
-    strand_segment_name_format(base_offset, name);
     int status = strand_path_join(path, directory, name);
     if (status != STRAND_OK)
         return status;
@@ -50,11 +48,11 @@ discard(struct strand_segment *segment)
 }
 
 static int
-open_file(const struct strand_fs *fs, const char *directory, int64_t base_offset, uint32_t flags,
-          struct strand_segment **out_segment)
+open_named(const struct strand_fs *fs, const char *directory, const char *name, uint32_t flags,
+           struct strand_segment **out_segment)
 {
     struct strand_segment *segment;
-    int status = allocate(directory, base_offset, &segment);
+    int status = allocate(directory, name, &segment);
 
     if (status != STRAND_OK)
         return status;
@@ -65,6 +63,16 @@ open_file(const struct strand_fs *fs, const char *directory, int64_t base_offset
     }
     *out_segment = segment;
     return STRAND_OK;
+}
+
+static int
+open_file(const struct strand_fs *fs, const char *directory, int64_t base_offset, uint32_t flags,
+          struct strand_segment **out_segment)
+{
+    char name[STRAND_SEGMENT_NAME_SIZE];
+
+    strand_segment_name_format(base_offset, name);
+    return open_named(fs, directory, name, flags, out_segment);
 }
 
 static int
@@ -96,6 +104,22 @@ check_size(const struct strand_segment *segment)
     return status;
 }
 
+/* Map SEGMENT, which was just created, or remove it again. */
+static int
+map_created(struct strand_segment *segment, size_t map_size, struct strand_segment **out_segment)
+{
+    const struct strand_fs *fs = segment->file.fs;
+
+    int status = map_file(segment, map_size);
+    if (status != STRAND_OK) {
+        (void)fs->remove(fs->context, segment->path); /* only tidying; raw: keeps the sentence */
+        discard(segment);
+        return status;
+    }
+    *out_segment = segment;
+    return STRAND_OK;
+}
+
 int
 strand_segment_create(const struct strand_fs *fs, const char *directory, int64_t base_offset,
                       size_t map_size, struct strand_segment **out_segment)
@@ -104,15 +128,41 @@ strand_segment_create(const struct strand_fs *fs, const char *directory, int64_t
     int status = open_file(fs, directory, base_offset,
                            STRAND_FS_WRITE | STRAND_FS_CREATE | STRAND_FS_EXCLUSIVE, &segment);
 
+    return status == STRAND_OK ? map_created(segment, map_size, out_segment) : status;
+}
+
+int
+strand_segment_prepare(const struct strand_fs *fs, const char *directory, const char *name,
+                       size_t map_size, struct strand_segment **out_segment)
+{
+    struct strand_segment *segment;
+    int status = open_named(fs, directory, name,
+                            STRAND_FS_WRITE | STRAND_FS_CREATE | STRAND_FS_EMPTY, &segment);
+
+    return status == STRAND_OK ? map_created(segment, map_size, out_segment) : status;
+}
+
+int
+strand_segment_rename(struct strand_segment *segment, const char *directory, int64_t base_offset)
+{
+    char name[STRAND_SEGMENT_NAME_SIZE];
+    char path[STRAND_PATH_SIZE_MAX];
+
+    strand_segment_name_format(base_offset, name);
+    int status = strand_path_join(path, directory, name);
     if (status != STRAND_OK)
         return status;
-    status = map_file(segment, map_size);
+    char *own_path = strdup(path);
+    if (own_path == NULL)
+        return strand_fail(STRAND_ERR_NO_MEMORY, "rename %s: out of memory", segment->path);
+    status = strand_path_rename(segment->file.fs, segment->path, path);
     if (status != STRAND_OK) {
-        (void)fs->remove(fs->context, segment->path); /* only tidying; raw: keeps the sentence */
-        discard(segment);
+        free(own_path);
         return status;
     }
-    *out_segment = segment;
+    free(segment->path);
+    segment->path = own_path;
+    segment->file.path = own_path;
     return STRAND_OK;
 }
 
@@ -168,25 +218,40 @@ strand_segment_reserve(struct strand_segment *segment, int64_t size, int64_t use
 }
 
 int
-strand_segment_append(struct strand_segment *segment, const void *data, size_t size,
-                      int64_t position)
+strand_segment_append_parts(struct strand_segment *segment, const struct strand_fs_part *parts,
+                            int count, int64_t position)
 {
     size_t written = 0;
+    size_t left;
 
     strand_assert(position >= 0);
     strand_assert(position <= STRAND_SEGMENT_SIZE_MAX);
-    if (size > (size_t)(STRAND_SEGMENT_SIZE_MAX - position))
-        return strand_fail(STRAND_ERR_TOO_LARGE,
-                           "append to %s: %zu bytes at position %" PRId64 " exceed %d",
-                           segment->path, size, position, (int)STRAND_SEGMENT_SIZE_MAX);
+    left = (size_t)(STRAND_SEGMENT_SIZE_MAX - position);
+    for (int i = 0; i < count; i++) {
+        if (parts[i].size > left)
+            return strand_fail(STRAND_ERR_TOO_LARGE,
+                               "append to %s: %zu bytes more at position %" PRId64 " exceed %d",
+                               segment->path, parts[i].size, position,
+                               (int)STRAND_SEGMENT_SIZE_MAX);
+        left -= parts[i].size;
+    }
 
-    int status = strand_file_write(&segment->file, data, size, position, &written);
+    int status = strand_file_write_parts(&segment->file, parts, count, position, &written);
     if (status == STRAND_OK)
         return STRAND_OK;
     /* A disk that was full from the start took nothing; after any other failure nobody can tell. */
     if (status == STRAND_ERR_NO_SPACE && written == 0)
         return status;
     return undo(segment, status, position);
+}
+
+int
+strand_segment_append(struct strand_segment *segment, const void *data, size_t size,
+                      int64_t position)
+{
+    const struct strand_fs_part part = {data, size};
+
+    return strand_segment_append_parts(segment, &part, 1, position);
 }
 
 int

@@ -36,6 +36,16 @@ STRAND_MUST_USE int strand_segment_create(const struct strand_fs *fs, const char
                                           int64_t base_offset, size_t map_size,
                                           struct strand_segment **out_segment);
 
+/* The same under a private NAME, which may be there: then it is emptied. */
+STRAND_MUST_USE int strand_segment_prepare(const struct strand_fs *fs, const char *directory,
+                                           const char *name, size_t map_size,
+                                           struct strand_segment **out_segment);
+
+/* Give a prepared one, of the same DIRECTORY, its name: DIRECTORY/<base offset>.log, which nothing
+ * else may have.  The name is not durable yet.  On failure it keeps its private name. */
+STRAND_MUST_USE int strand_segment_rename(struct strand_segment *segment, const char *directory,
+                                          int64_t base_offset);
+
 /* Open it, for writing or not.  MAP_SIZE bytes are mapped (0: none; more than the file has is fine,
  * up to STRAND_SEGMENT_SIZE_MAX); where that is not possible MAP is NULL.  STRAND_ERR_NOT_FOUND;
  * STRAND_ERR_CORRUPT for a file of more than STRAND_SEGMENT_SIZE_MAX bytes: no segment is that. */
@@ -57,6 +67,11 @@ STRAND_MUST_USE int strand_segment_reserve(struct strand_segment *segment, int64
  * written, beyond STRAND_SEGMENT_SIZE_MAX. */
 STRAND_MUST_USE int strand_segment_append(struct strand_segment *segment, const void *data,
                                           size_t size, int64_t position);
+
+/* The same for what COUNT parts hold, one behind the other: all of them or none. */
+STRAND_MUST_USE int strand_segment_append_parts(struct strand_segment *segment,
+                                                const struct strand_fs_part *parts, int count,
+                                                int64_t position);
 
 /* Read exactly SIZE bytes at POSITION. */
 STRAND_MUST_USE int strand_segment_read(const struct strand_segment *segment, void *data,

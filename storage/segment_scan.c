@@ -285,13 +285,13 @@ struct search {
     int64_t crc_budget;     /* bytes that may still be put through the CRC */
     int64_t found_position; /* -1: none yet */
     int64_t found_offset;
+    int64_t bytes_read;
 };
 
 static bool
 is_plausible_offset(const struct search *search, int64_t base_offset, int64_t position)
 {
     int64_t between = position - search->position;
-    int64_t above_min = search->gaps_allowed ? 0 : 1; /* the damaged batch had a record */
     int64_t above_max = INT32_MAX;
 
     if (!search->gaps_allowed && between < INT32_MAX / OFFSETS_PER_BYTE_MAX)
@@ -299,8 +299,7 @@ is_plausible_offset(const struct search *search, int64_t base_offset, int64_t po
     if (base_offset < search->expected_offset) /* also keeps the difference within int64 */
         return false;
 
-    int64_t above = base_offset - search->expected_offset;
-    return above >= above_min && above <= above_max;
+    return base_offset - search->expected_offset <= above_max;
 }
 
 /* HEADER, at POSITION, could begin a batch that follows the damaged one. */
@@ -418,8 +417,10 @@ run(struct search *search, const struct strand_file *file)
         status = try_next_header(search);
         if (status == STRAND_OK)
             status = try_every_position(search);
+        search->bytes_read += search->bodies.bytes_read;
         strand_scan_window_deinit(&search->bodies);
     }
+    search->bytes_read += search->candidates.bytes_read;
     strand_scan_window_deinit(&search->candidates);
     return status;
 }
@@ -427,7 +428,7 @@ run(struct search *search, const struct strand_file *file)
 int
 strand_segment_find_whole(const struct strand_file *file, int64_t position, int64_t end_position,
                           int64_t expected_offset, bool gaps_allowed, int64_t *out_position,
-                          int64_t *out_offset)
+                          int64_t *out_offset, int64_t *out_bytes_read)
 {
     strand_assert(position >= 0);
     strand_assert(position <= end_position);
@@ -451,5 +452,7 @@ strand_segment_find_whole(const struct strand_file *file, int64_t position, int6
     }
     *out_position = search.found_position;
     *out_offset = search.found_offset;
+    if (out_bytes_read != NULL)
+        *out_bytes_read = search.bytes_read;
     return STRAND_OK;
 }

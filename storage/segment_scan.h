@@ -74,18 +74,20 @@ STRAND_MUST_USE int strand_segment_scan(const struct strand_scan_request *reques
  * on.  *OUT_POSITION and *OUT_OFFSET tell the first that is found, -1 when there is none.
  *
  * A batch is found when its magic is 2, its header makes sense, it ends at or before END_POSITION,
- * its CRC is right, and its base offset is above EXPECTED_OFFSET: by no more than 8 for each byte
- * between POSITION and it or, with gaps, by 0 to INT32_MAX.  An uncompressed record needs at least
- * 7 bytes, but one byte can hold more than one compressed record, when these are small and alike
- * (1.2 were measured with zstd): a narrower rule would overlook the batch behind such a one.
+ * its CRC is right, and its base offset is not below EXPECTED_OFFSET, nor above it by more than 8
+ * for each byte between POSITION and it or, with gaps, by more than INT32_MAX.  An uncompressed
+ * record needs at least 7 bytes, but one byte can hold more than one compressed record, when these
+ * are small and alike (1.2 were measured with zstd): a narrower rule would overlook the batch
+ * behind such a one.
  *
  * At most 8 times the range is put through the CRC, so that bytes made to look like many long
  * batches cost no more than that.  The candidate that would exceed it counts as found, unchecked:
  * the caller then saves what it cuts, while a batch that was there and not found would be lost.
- * Without such bytes the limit is never met.  Errors as for strand_segment_scan(). */
+ * Without such bytes the limit is never met.  *OUT_BYTES_READ, which may be NULL, is what it read.
+ * Errors as for strand_segment_scan(). */
 STRAND_MUST_USE int strand_segment_find_whole(const struct strand_file *file, int64_t position,
                                               int64_t end_position, int64_t expected_offset,
                                               bool gaps_allowed, int64_t *out_position,
-                                              int64_t *out_offset);
+                                              int64_t *out_offset, int64_t *out_bytes_read);
 
 #endif

@@ -8,9 +8,12 @@ add_library(strandline_test_support STATIC
     support/crash_model_check.c
     support/engine_fixture.c
     support/fault_fs.c
+    support/hold_fs.c
     support/log_image.c
     support/recovery_case_run.c
     support/recovery_cases.c
+    support/salvage_cases.c
+    support/replica.c
     support/scratch.c)
 target_include_directories(strandline_test_support PUBLIC
     ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
@@ -65,8 +68,12 @@ strandline_unit_test(batch_encode)
 strandline_unit_test(batch_random)
 strandline_unit_test(buffer_pool)
 strandline_unit_test(checkpoint)
+strandline_unit_test(checkpointer)
+strandline_unit_test(clean_marker)
+strandline_unit_test(clean_close)
 strandline_unit_test(codec_formats)
 strandline_unit_test(codecs)
+strandline_unit_test(committer)
 strandline_unit_test(compression)
 strandline_unit_test(config)
 strandline_unit_test(crc32c)
@@ -79,6 +86,8 @@ strandline_unit_test(engine_recovery)
 strandline_unit_test(error)
 strandline_unit_test(file)
 strandline_unit_test(file_replace)
+strandline_unit_test(follower_random)
+strandline_unit_test(follower_restart)
 strandline_unit_test(fork_guard)
 strandline_unit_test(frontier)
 strandline_unit_test(frontier_crash)
@@ -90,21 +99,33 @@ strandline_unit_test(log_append_batches)
 strandline_unit_test(log_append_faults)
 strandline_unit_test(log_cut)
 strandline_unit_test(log_cut_rules)
+strandline_unit_test(log_epoch_threads)
 strandline_unit_test(log_epochs)
 strandline_unit_test(log_fetch)
+strandline_unit_test(log_follow)
 strandline_unit_test(log_follower)
 strandline_unit_test(log_identity)
 strandline_unit_test(log_leftovers)
 strandline_unit_test(log_read)
 strandline_unit_test(log_recovery)
+strandline_unit_test(log_recovery_bad_input)
+strandline_unit_test(log_recovery_boot)
+strandline_unit_test(log_recovery_bound)
+strandline_unit_test(log_recovery_clean)
 strandline_unit_test(log_recovery_crash)
 strandline_unit_test(log_roll)
+strandline_unit_test(log_salvage)
+strandline_unit_test(log_salvage_crash)
+strandline_unit_test(log_stage)
 strandline_unit_test(log_time)
 strandline_unit_test(log_wait)
 strandline_unit_test(open_kafka)
+strandline_unit_test(preparer)
+strandline_unit_test(preparer_threads)
 strandline_unit_test(record_reader)
 strandline_unit_test(segment)
 strandline_unit_test(segment_scan)
+strandline_unit_test(segment_facts)
 strandline_unit_test(sim_disk)
 strandline_unit_test(sim_disk_loss)
 strandline_unit_test(sim_disk_plan)
@@ -112,13 +133,17 @@ strandline_unit_test(sparse_index)
 strandline_unit_test(thread)
 strandline_unit_test(topic_name)
 strandline_unit_test(varint)
+strandline_unit_test(watch)
 strandline_unit_test(xxh32)
 
 if(TARGET strandline_command)
     foreach(name IN ITEMS
             cli_base64
+            cli_doctor
             cli_input
             cli_json_output
+            cli_log_check
+            cli_mount_info
             cli_position
             cli_record_format)
         strandline_unit_test(${name})
@@ -126,5 +151,15 @@ if(TARGET strandline_command)
     endforeach()
 endif()
 
+strandline_program_test(stress appends_and_syncs)
 strandline_program_test(stress readers_and_cuts)
 strandline_program_test(crash power_cuts)
+
+# What needs a file system of its own, which only root can mount.
+add_executable(crash_full_disk crash/full_disk.c)
+target_link_libraries(crash_full_disk PRIVATE strandline_test_support)
+set_target_properties(crash_full_disk PROPERTIES ${strandline_properties})
+foreach(kind IN ITEMS tmpfs ext4 xfs)
+    strandline_command_test(crash.full_disk_${kind} crash 300
+        sh ${CMAKE_CURRENT_SOURCE_DIR}/crash/full_disk.sh $<TARGET_FILE:crash_full_disk> ${kind})
+endforeach()

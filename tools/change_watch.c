@@ -11,7 +11,9 @@
 
 #include "base/file.h"
 #include "recovery/frontier.h"
+#include "recovery/log_identity.h"
 #include "storage/topic_name.h"
+#include "strandline/fs.h"
 #include "tools/options.h"
 
 enum { SETTLED_AFTER_S = 2 };
@@ -68,22 +70,67 @@ add_directory(struct look *look, const char *path)
     return true;
 }
 
+static bool
+log_directory(const struct cli_options *options, char path[STRAND_PATH_SIZE_MAX])
+{
+    char name[STRAND_FILE_NAME_SIZE_MAX];
+
+    return strand_partition_name_format(options->topic, options->partition, name) == STRAND_OK &&
+           strand_path_join(path, options->data, name) == STRAND_OK;
+}
+
+/* false: there is no such log to look at. */
+static bool
+take_look(const struct cli_options *options, struct look *out_look)
+{
+    char path[STRAND_PATH_SIZE_MAX];
+    struct look look = {0, 0};
+
+    if (!log_directory(options, path) || !add_directory(&look, path) ||
+        strand_path_join(path, options->data, STRAND_FRONTIER_NAME) != STRAND_OK)
+        return false;
+    add_file(&look, AT_FDCWD, path);
+    add_file(&look, AT_FDCWD, options->data); /* opening looks at all names in it */
+    *out_look = look;
+    return true;
+}
+
 bool
 cli_change_watch_poll(struct cli_change_watch *watch, const struct cli_options *options)
 {
+    time_t now_s = time(NULL); /* before the look: it may take as long as it likes */
     struct look look = {0, 0};
-    char name[STRAND_FILE_NAME_SIZE_MAX];
-    char path[STRAND_PATH_SIZE_MAX];
-    bool is_known =
-        strand_partition_name_format(options->topic, options->partition, name) == STRAND_OK &&
-        strand_path_join(path, options->data, name) == STRAND_OK && add_directory(&look, path) &&
-        strand_path_join(path, options->data, STRAND_FRONTIER_NAME) == STRAND_OK;
-    bool has_changed;
+    bool is_known = take_look(options, &look);
+    bool has_changed = !is_known || !watch->is_settled || look.stamp != watch->stamp;
 
-    if (is_known)
-        add_file(&look, AT_FDCWD, path);
-    has_changed = !is_known || !watch->is_settled || look.stamp != watch->stamp;
     watch->stamp = look.stamp;
-    watch->is_settled = is_known && time(NULL) - look.newest_s > SETTLED_AFTER_S;
+    watch->is_settled = is_known && now_s - look.newest_s > SETTLED_AFTER_S;
     return has_changed;
+}
+
+bool
+cli_change_watch_is_outdated(const struct cli_change_watch *watch,
+                             const struct cli_options *options)
+{
+    struct look look = {0, 0};
+
+    return take_look(options, &look) && look.stamp != watch->stamp;
+}
+
+struct cli_cut_mark
+cli_cut_mark_read(const struct cli_options *options)
+{
+    const struct strand_fs *fs = strand_fs_posix();
+    char path[STRAND_PATH_SIZE_MAX];
+    struct strand_log_identity identity;
+    struct strand_frontier_slot slot = {.generation = 0};
+    struct strand_frontier *frontier = NULL;
+    int64_t bad_slots;
+
+    if (log_directory(options, path) &&
+        strand_log_identity_read(fs, path, &identity) == STRAND_OK &&
+        strand_frontier_open(fs, options->data, false, &frontier, &bad_slots) == STRAND_OK)
+        (void)strand_frontier_find(frontier, identity.id, &slot); /* zeros then */
+    (void)strand_frontier_close(frontier);                        /* it was only read */
+    return (struct cli_cut_mark){slot.generation, slot.log_start};
 }

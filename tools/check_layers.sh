@@ -34,10 +34,11 @@ BEGIN {
     home["snappy-c.h"] = "storage/codec_snappy.c"
     home["zstd.h"] = home["zstd_errors.h"] = "storage/codec_zstd.c"
     home["sys/mman.h"] = "base/fs_posix.c base/fork_guard.c"
+    home["sys/eventfd.h"] = "base/notifier.c"
     home["pthread.h"] = "base/thread.h base/thread.c"
 
     # Files that may include every other header of the system.
-    split("base/fs_posix.c base/thread.c base/fork_guard.c base/crc32c.c", names)
+    split("base/fs_posix.c base/thread.c base/fork_guard.c base/notifier.c base/crc32c.c", names)
     for (i in names)
         is_system[names[i]] = 1
     split("base/fs_posix.c base/thread.c base/fork_guard.c", names)

@@ -31,6 +31,7 @@ BEGIN {
     allow("base/error", "xpg_strerror_r")
     allow("base/crc32c", "pthread_once __cpu_model __cpu_indicator_init getauxval")
     allow("base/fork_guard", "mmap madvise munmap sysconf")
+    allow("base/notifier", "eventfd read write close")
     allow("base/thread", "pthread_mutex_init pthread_mutex_destroy")
     allow("base/thread", "pthread_mutex_lock pthread_mutex_trylock pthread_mutex_unlock")
     allow("base/thread", "pthread_condattr_init pthread_condattr_setclock pthread_condattr_destroy")

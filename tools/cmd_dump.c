@@ -196,7 +196,7 @@ step_over(struct dump *dump, const struct strand_scan_result *result, int64_t *o
     cli_say("%s: %s", dump->path, result->reason);
     dump->is_damaged = true;
     status = strand_segment_find_whole(&dump->file, result->position, dump->size,
-                                       result->end_offset, true, out_position, &offset);
+                                       result->end_offset, true, out_position, &offset, NULL);
     if (status == STRAND_OK && *out_position >= 0)
         cli_say("%s: skipped %" PRId64 " bytes at position %" PRId64, dump->path,
                 *out_position - result->position, result->position);

@@ -1,34 +1,15 @@
-/* tools/cmd_list.c -- strandline list: what logs there are, aligned for people or as JSON.
- *
- * The columns are as wide as their widest cell, so that all of the listing is collected first.
- */
+/* tools/cmd_list.c -- strandline list: what logs there are, aligned for people or as JSON. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
 #include "strandline/engine.h"
 #include "tools/commands.h"
 #include "tools/json_output.h"
 #include "tools/options.h"
 #include "tools/report.h"
 #include "tools/session.h"
-
-enum { CELL_SIZE_MAX = 256, COLUMN_COUNT = 8 };
-
-struct row {
-    char cells[COLUMN_COUNT][CELL_SIZE_MAX];
-};
-
-struct table {
-    struct row *rows; /* owned */
-    size_t count;
-    size_t capacity;
-};
-
-static const struct row HEADINGS = {
-    {"TOPIC", "PARTITION", "START", "COMMITTED", "END", "BYTES", "SEGMENTS", "STATE"}};
+#include "tools/table.h"
 
 static const char *
 state_name(enum strand_log_state state)
@@ -60,85 +41,48 @@ print_json(void *context, const struct strand_log_info *info)
     return cli_output_status();
 }
 
-static struct row *
-add_row(struct table *table)
-{
-    if (table->count == table->capacity) {
-        size_t capacity = table->capacity > 0 ? table->capacity * 2 : 16;
-        struct row *rows = realloc(table->rows, capacity * sizeof *rows);
-
-        if (rows == NULL)
-            return NULL;
-        table->rows = rows;
-        table->capacity = capacity;
-    }
-    return &table->rows[table->count++];
-}
-
 static int
 collect(void *context, const struct strand_log_info *info)
 {
-    struct table *table = context;
-    struct row *row = add_row(table);
+    struct cli_table *table = context;
 
-    if (row == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "list: no memory for %zu logs", table->count);
-    (void)snprintf(row->cells[0], CELL_SIZE_MAX, "%s", info->topic);
-    (void)snprintf(row->cells[1], CELL_SIZE_MAX, "%" PRId32, info->partition);
-    (void)snprintf(row->cells[2], CELL_SIZE_MAX, "%" PRId64, info->log_start);
-    (void)snprintf(row->cells[3], CELL_SIZE_MAX, "%" PRId64, info->high_watermark);
-    (void)snprintf(row->cells[4], CELL_SIZE_MAX, "%" PRId64, info->log_end);
-    (void)snprintf(row->cells[5], CELL_SIZE_MAX, "%" PRIu64, info->size_bytes);
-    (void)snprintf(row->cells[6], CELL_SIZE_MAX, "%" PRIu32, info->segment_count);
-    (void)snprintf(row->cells[7], CELL_SIZE_MAX, "%s%s%s", state_name(info->state),
-                   info->reason[0] != '\0' ? ": " : "", info->reason);
+    cli_table_put(table, "%s", info->topic);
+    cli_table_put(table, "%" PRId32, info->partition);
+    cli_table_put(table, "%" PRId64, info->log_start);
+    cli_table_put(table, "%" PRId64, info->high_watermark);
+    cli_table_put(table, "%" PRId64, info->log_end);
+    cli_table_put(table, "%" PRIu64, info->size_bytes);
+    cli_table_put(table, "%" PRIu32, info->segment_count);
+    cli_table_put(table, "%s%s%s", state_name(info->state), info->reason[0] != '\0' ? ": " : "",
+                  info->reason);
     return STRAND_OK;
 }
 
 static void
-widen(int widths[COLUMN_COUNT], const struct row *row)
+put_headings(struct cli_table *table)
 {
-    for (int i = 0; i < COLUMN_COUNT; i++)
-        if ((int)strlen(row->cells[i]) > widths[i])
-            widths[i] = (int)strlen(row->cells[i]);
-}
+    static const char *const HEADINGS[] = {"TOPIC", "PARTITION", "START",    "COMMITTED",
+                                           "END",   "BYTES",     "SEGMENTS", "STATE"};
 
-/* Text to the left, numbers to the right. */
-static void
-print_row(const int widths[COLUMN_COUNT], const struct row *row)
-{
-    (void)printf("%-*s", widths[0], row->cells[0]);
-    for (int i = 1; i < COLUMN_COUNT - 1; i++)
-        (void)printf("  %*s", widths[i], row->cells[i]);
-    (void)printf("  %s\n", row->cells[COLUMN_COUNT - 1]);
-}
-
-static void
-print_table(const struct table *table)
-{
-    int widths[COLUMN_COUNT] = {0};
-
-    widen(widths, &HEADINGS);
-    for (size_t i = 0; i < table->count; i++)
-        widen(widths, &table->rows[i]);
-    print_row(widths, &HEADINGS);
-    for (size_t i = 0; i < table->count; i++)
-        print_row(widths, &table->rows[i]);
+    cli_table_init(table, "lrrrrrrl");
+    for (size_t i = 0; i < sizeof HEADINGS / sizeof HEADINGS[0]; i++)
+        cli_table_put(table, "%s", HEADINGS[i]);
 }
 
 int
 cli_run_list(const struct cli_options *options)
 {
     struct cli_session session = {NULL, NULL};
-    struct table table = {NULL, 0, 0};
+    struct cli_table table;
     int status = cli_session_open(&session, options, STRAND_ENGINE_READ_ONLY);
     int exit_code;
 
+    put_headings(&table);
     if (status == STRAND_OK)
         status = strand_engine_list(session.engine, options->json ? print_json : collect, &table);
     if (status == STRAND_OK && !options->json)
-        print_table(&table);
-    free(table.rows);
+        status = cli_table_print(&table);
+    cli_table_deinit(&table);
     exit_code = cli_output_finish(cli_report(status));
     return cli_session_close(&session, exit_code);
 }

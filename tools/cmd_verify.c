@@ -1,216 +1,242 @@
-/* tools/cmd_verify.c -- strandline verify: read every record of every log, and say what is damaged.
+/* tools/cmd_verify.c -- strandline verify: everything that must hold of a data directory at rest.
  *
- * It reads as any program would, through a cursor, which checks each batch's CRC and each record's
- * form; and never through a map, so that a media error is a damaged range and not a signal.
+ * The directory is not opened as an engine: what opening decides and leaves out, verify looks at.
+ * It reads with pread, so that a media error is a failure and not a signal.
  */
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "strandline/engine.h"
-#include "strandline/log.h"
 #include "tools/commands.h"
+#include "tools/directory_check.h"
+#include "tools/directory_view.h"
+#include "tools/json_output.h"
+#include "tools/log_check.h"
 #include "tools/options.h"
 #include "tools/progress.h"
 #include "tools/report.h"
-#include "tools/session.h"
-
-/* A log to verify; the listing must be over before logs are opened. */
-struct target {
-    char topic[STRAND_TOPIC_NAME_SIZE_MAX + 1];
-    int32_t partition;
-    enum strand_log_state state;
-    char reason[256];
-    int64_t log_start;
-    int64_t log_end;
-    uint64_t size_bytes;
-    int64_t torn_bytes; /* what opening for writing would cut off */
-};
 
 struct verification {
     const struct cli_options *options;
-    struct strand_engine *engine; /* borrowed */
-    struct target *targets;       /* owned */
-    size_t count;
-    size_t capacity;
+    struct cli_directory_view view;
+    int64_t *log_ends;          /* owned; for each log of the view, -1 = not known */
+    struct cli_findings shared; /* on what all logs share */
     struct cli_progress progress;
     uint64_t bytes_done;
-    int exit_code;
+    int64_t log_count; /* that were looked at */
+    int64_t damaged_count;
+    int64_t failed_count;
+    int64_t record_count;
 };
 
-static bool
-is_wanted(const struct cli_options *options, const struct strand_log_info *info)
-{
-    if (options->topic[0] == '\0')
-        return true;
-    return strcmp(options->topic, info->topic) == 0 &&
-           (!options->has_partition || options->partition == info->partition);
-}
-
-static int
-add_target(void *context, const struct strand_log_info *info)
+static void
+show_progress(void *context, int64_t bytes)
 {
     struct verification *verification = context;
-    struct target *target;
 
-    if (!is_wanted(verification->options, info))
-        return STRAND_OK;
-    if (verification->count == verification->capacity) {
-        size_t capacity = verification->capacity > 0 ? verification->capacity * 2 : 16;
-        struct target *targets = realloc(verification->targets, capacity * sizeof *targets);
-
-        if (targets == NULL)
-            return strand_fail(STRAND_ERR_NO_MEMORY, "verify: no memory for %zu logs", capacity);
-        verification->targets = targets;
-        verification->capacity = capacity;
-    }
-    target = &verification->targets[verification->count++];
-    (void)snprintf(target->topic, sizeof target->topic, "%s", info->topic);
-    (void)snprintf(target->reason, sizeof target->reason, "%s", info->reason);
-    target->partition = info->partition;
-    target->state = info->state;
-    target->log_start = info->log_start;
-    target->log_end = info->log_end;
-    target->size_bytes = info->size_bytes;
-    target->torn_bytes = info->recovered_cut_bytes;
-    return STRAND_OK;
+    verification->bytes_done += (uint64_t)bytes;
+    cli_progress_update(&verification->progress, verification->bytes_done);
 }
 
-struct findings {
-    int64_t record_count;
-    int64_t damage_count;
-    uint64_t bytes; /* of keys and values: for the progress only */
-};
-
-/* Read to the end; damage is reported and stepped over. */
-static int
-read_all(struct verification *verification, struct strand_cursor *cursor, struct findings *findings)
-{
-    struct strand_record record;
-
-    for (;;) {
-        int status = strand_cursor_next(cursor, &record);
-
-        if (status == STRAND_END)
-            return STRAND_OK;
-        if (status == STRAND_ERR_CORRUPT || status == STRAND_ERR_CODEC) {
-            cli_progress_finish(&verification->progress);
-            (void)cli_report(status);
-            findings->damage_count++;
-            continue;
-        }
-        if (status != STRAND_OK)
-            return status;
-        findings->record_count++;
-        findings->bytes += record.key.size + record.value.size;
-        if (findings->record_count % 1024 == 0)
-            cli_progress_update(&verification->progress,
-                                verification->bytes_done + findings->bytes);
-    }
-}
-
-static int
-verify_log(struct verification *verification, const struct target *target,
-           struct findings *findings)
-{
-    static const struct strand_log_options LOG_OPTIONS = {
-        .struct_size = sizeof LOG_OPTIONS,
-        .flags = STRAND_LOG_MUST_EXIST,
-    };
-    static const struct strand_cursor_options CURSOR_OPTIONS = {
-        .struct_size = sizeof CURSOR_OPTIONS,
-        .isolation = STRAND_READ_WRITTEN,
-        .include_control = 1,
-    };
-    struct strand_log *log;
-    struct strand_cursor *cursor;
-    int status =
-        strand_log_open(verification->engine, target->topic, target->partition, &LOG_OPTIONS, &log);
-
-    if (status != STRAND_OK)
-        return status;
-    status = strand_cursor_open(log, STRAND_EARLIEST, &CURSOR_OPTIONS, &cursor);
-    if (status == STRAND_OK) {
-        status = read_all(verification, cursor, findings);
-        strand_cursor_close(cursor);
-    }
-    if (status != STRAND_OK)
-        (void)cli_report(status); /* before closing records another */
-    (void)strand_log_close(log);  /* it was only read */
-    return status;
-}
+/* ---- Output ---- */
 
 static void
-print_line(const struct target *target, const struct findings *findings, bool is_damaged)
+print_log(const struct cli_log_view *log, const struct cli_log_check *check, bool is_damaged)
 {
     (void)printf("%s/%" PRId32 " %s: offsets %" PRId64 " to %" PRId64 ", %" PRId64
-                 " records, %" PRIu64 " bytes",
-                 target->topic, target->partition, is_damaged ? "DAMAGED" : "ok", target->log_start,
-                 target->log_end, findings->record_count, target->size_bytes);
-    if (findings->damage_count > 0)
-        (void)printf(", %" PRId64 " damaged ranges", findings->damage_count);
-    if (target->torn_bytes > 0)
-        (void)printf(", a tail of %" PRId64 " bytes that opening for writing will cut off",
-                     target->torn_bytes);
-    if (target->reason[0] != '\0')
-        (void)printf(", %s", target->reason);
+                 " records, %" PRId64 " bytes",
+                 log->topic, log->partition, is_damaged ? "DAMAGED" : "ok", check->log_start,
+                 check->log_end, check->record_count, check->size_bytes);
+    if (check->hole_count > 0)
+        (void)printf(", %" PRId64 " damaged range%s", check->hole_count,
+                     check->hole_count == 1 ? "" : "s");
     (void)putchar('\n');
+    cli_findings_print(&check->findings);
 }
 
 static void
-verify_target(struct verification *verification, const struct target *target)
+print_log_json(const struct cli_log_view *log, const struct cli_log_check *check, bool is_damaged)
 {
-    struct findings findings = {0, 0, 0};
-    int status = verify_log(verification, target, &findings);
-    bool is_damaged =
-        target->state == STRAND_LOG_QUARANTINED || findings.damage_count > 0 || status != STRAND_OK;
+    (void)printf("{\"topic\":\"%s\",\"partition\":%" PRId32
+                 ",\"is_damaged\":%s,\"log_start\":%" PRId64 ",\"log_end\":%" PRId64
+                 ",\"segments\":%" PRId64 ",\"batches\":%" PRId64 ",\"records\":%" PRId64
+                 ",\"bytes\":%" PRId64 ",\"damaged_ranges\":%" PRId64 ",",
+                 log->topic, log->partition, is_damaged ? "true" : "false", check->log_start,
+                 check->log_end, check->segment_count, check->batch_count, check->record_count,
+                 check->size_bytes, check->hole_count);
+    cli_findings_print_json(&check->findings);
+    (void)fputs("}\n", stdout);
+}
 
-    cli_progress_finish(&verification->progress);
-    print_line(target, &findings, is_damaged);
-    if (is_damaged)
-        verification->exit_code = CLI_EXIT_CORRUPT;
-    verification->bytes_done += target->size_bytes;
+/* A log that could not be looked at. */
+static void
+print_failure(const struct verification *verification, const struct cli_log_view *log)
+{
+    const char *sentence = strand_error_message();
+
+    if (verification->options->json) {
+        (void)printf("{\"topic\":\"%s\",\"partition\":%" PRId32 ",", log->topic, log->partition);
+        cli_json_put_bytes(stdout, "failure", strand_bytes(sentence, strlen(sentence)));
+        (void)fputs("}\n", stdout);
+    } else {
+        (void)printf("%s/%" PRId32 " FAILED: %s\n", log->topic, log->partition, sentence);
+    }
+}
+
+static void
+print_shared(const struct verification *verification)
+{
+    const struct cli_findings *shared = &verification->shared;
+
+    if (!verification->options->json) {
+        if (shared->count > 0)
+            (void)printf("%s:\n", verification->view.directory.path);
+        cli_findings_print(shared);
+        return;
+    }
+    (void)printf("{\"summary\":{\"logs\":%" PRId64 ",\"damaged\":%" PRId64 ",\"failed\":%" PRId64
+                 ",\"records\":%" PRId64 ",\"bytes\":%" PRIu64 ",\"has_writer\":%s},",
+                 verification->log_count, verification->damaged_count, verification->failed_count,
+                 verification->record_count, verification->bytes_done,
+                 verification->view.directory.has_writer ? "true" : "false");
+    cli_findings_print_json(shared);
+    (void)fputs("}\n", stdout);
+}
+
+/* ---- The check ---- */
+
+static int
+add_size(const struct verification *verification, const char *log_path, const char *name,
+         uint64_t *total)
+{
+    char path[STRAND_PATH_SIZE_MAX];
+    struct strand_file file;
+    int64_t size;
+    int status = strand_path_join(path, log_path, name);
+
+    if (status == STRAND_OK)
+        status = strand_file_open(verification->view.fs, path, 0, &file);
+    if (status != STRAND_OK)
+        return status;
+    status = strand_file_size(&file, &size);
+    strand_file_discard(&file); /* nothing was written to it */
+    if (status == STRAND_OK)
+        *total += (uint64_t)size;
+    return status;
+}
+
+/* Bytes of segments that are to be read, for the progress: what cannot be measured counts as none.
+ */
+static uint64_t
+measure(const struct verification *verification)
+{
+    const struct cli_directory_view *view = &verification->view;
+    uint64_t total = 0;
+
+    for (size_t i = 0; i < view->count; i++) {
+        char path[STRAND_PATH_SIZE_MAX];
+        struct strand_names names = {NULL, 0};
+        int64_t base_offset;
+
+        if (!cli_log_view_is_wanted(&view->logs[i], verification->options) ||
+            strand_path_join(path, view->directory.path, view->logs[i].name) != STRAND_OK ||
+            strand_path_list(view->fs, path, &names) != STRAND_OK)
+            continue;
+        for (size_t k = 0; k < names.count; k++)
+            if (strand_segment_name_parse(names.names[k], &base_offset))
+                (void)add_size(verification, path, names.names[k], &total); /* see above */
+        strand_names_free(&names);
+    }
+    return total;
+}
+
+/* A failure to read one log does not keep the others from being looked at. */
+static int
+verify_log(struct verification *verification, size_t index)
+{
+    struct cli_log_view *log = &verification->view.logs[index];
+    struct cli_log_check check;
+    int status = cli_log_check(&verification->view, log, show_progress, verification, &check);
+
+    cli_progress_hide(&verification->progress);
+    verification->log_count++;
+    if (status == STRAND_ERR_NO_MEMORY)
+        return status;
+    if (status != STRAND_OK) {
+        verification->failed_count++;
+        print_failure(verification, log);
+        return cli_output_status();
+    }
+    bool is_damaged = check.findings.worst == CLI_LEVEL_PROBLEM;
+    verification->damaged_count += is_damaged;
+    verification->record_count += check.record_count;
+    verification->log_ends[index] = check.log_end;
+    if (verification->options->json)
+        print_log_json(log, &check, is_damaged);
+    else
+        print_log(log, &check, is_damaged);
+    cli_log_check_deinit(&check);
+    return cli_output_status();
 }
 
 static int
-verify_all(struct verification *verification)
+verify_logs(struct verification *verification)
 {
-    uint64_t total = 0;
-    int status = strand_engine_list(verification->engine, add_target, verification);
+    struct cli_directory_view *view = &verification->view;
+    const struct cli_options *options = verification->options;
+    int status = STRAND_OK;
 
+    verification->log_ends = malloc((view->count + 1) * sizeof *verification->log_ends);
+    if (verification->log_ends == NULL)
+        return strand_fail(STRAND_ERR_NO_MEMORY, "verify: no memory for %zu logs", view->count);
+    for (size_t i = 0; i < view->count; i++)
+        verification->log_ends[i] = -1;
+    cli_progress_init(&verification->progress, 0, options->quiet);
+    if (verification->progress.is_wanted)
+        verification->progress.total = measure(verification);
+    for (size_t i = 0; i < view->count && status == STRAND_OK; i++) {
+        if (!cli_log_view_is_wanted(&view->logs[i], options))
+            continue;
+        status = verify_log(verification, i);
+    }
+    cli_progress_finish(&verification->progress);
+    if (status == STRAND_OK && verification->log_count == 0 && options->topic[0] != '\0')
+        return strand_fail(STRAND_ERR_NOT_FOUND, "verify %s: there is no such log in %s",
+                           options->topic, options->data);
+    return status;
+}
+
+static int
+verify(struct verification *verification)
+{
+    bool is_all = verification->options->topic[0] == '\0';
+    int status = cli_directory_view_open(&verification->view, verification->options);
+
+    if (status == STRAND_OK)
+        status = verify_logs(verification);
     if (status != STRAND_OK)
         return status;
-    if (verification->count == 0 && verification->options->topic[0] != '\0')
-        return strand_fail(STRAND_ERR_NOT_FOUND, "verify %s: there is no such log in %s",
-                           verification->options->topic, verification->options->data);
-    for (size_t i = 0; i < verification->count; i++)
-        total += verification->targets[i].size_bytes;
-    for (size_t i = 0; i < verification->count && status == STRAND_OK; i++) {
-        cli_progress_init(&verification->progress, total, verification->options->quiet);
-        verify_target(verification, &verification->targets[i]);
-        status = cli_output_status();
-    }
-    return status;
+    if (is_all)
+        cli_directory_check(&verification->view, verification->log_ends, &verification->shared);
+    print_shared(verification);
+    return cli_findings_status(&verification->shared);
 }
 
 int
 cli_run_verify(const struct cli_options *options)
 {
-    struct cli_session session = {NULL, NULL};
-    struct verification verification = {.options = options, .exit_code = CLI_EXIT_OK};
-    int status =
-        cli_session_open(&session, options, STRAND_ENGINE_READ_ONLY | STRAND_ENGINE_COPY_READS);
-    int exit_code;
+    struct verification verification = {.options = options};
+    int exit_code = cli_report(verify(&verification));
 
-    verification.engine = session.engine;
-    if (status == STRAND_OK)
-        status = verify_all(&verification);
-    exit_code = cli_report(status);
-    free(verification.targets);
-    if (exit_code == CLI_EXIT_OK)
-        exit_code = verification.exit_code;
-    return cli_session_close(&session, cli_output_finish(exit_code));
+    if (exit_code == CLI_EXIT_OK &&
+        (verification.damaged_count > 0 || verification.shared.worst == CLI_LEVEL_PROBLEM))
+        exit_code = CLI_EXIT_CORRUPT;
+    else if (exit_code == CLI_EXIT_OK && verification.failed_count > 0)
+        exit_code = CLI_EXIT_FAILED;
+    cli_findings_deinit(&verification.shared);
+    free(verification.log_ends);
+    cli_directory_view_close(&verification.view);
+    return cli_output_finish(exit_code);
 }

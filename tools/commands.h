@@ -13,5 +13,9 @@ int cli_run_verify(const struct cli_options *options);
 int cli_run_truncate(const struct cli_options *options);
 int cli_run_trim(const struct cli_options *options);
 int cli_run_delete(const struct cli_options *options);
+int cli_run_recover(const struct cli_options *options);
+int cli_run_epochs(const struct cli_options *options);
+int cli_run_checkpoint(const struct cli_options *options);
+int cli_run_doctor(const struct cli_options *options);
 
 #endif

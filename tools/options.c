@@ -40,7 +40,8 @@ struct option {
 enum {
     READERS = CLI_READ | CLI_TAIL,
     CUTTERS = CLI_TRUNCATE | CLI_TRIM,
-    WITH_DATA = CLI_APPEND | READERS | CLI_LIST | CLI_VERIFY | CUTTERS | CLI_DELETE,
+    INSPECTORS = CLI_VERIFY | CLI_RECOVER | CLI_EPOCHS | CLI_CHECKPOINT | CLI_DOCTOR,
+    WITH_DATA = CLI_APPEND | READERS | CLI_LIST | INSPECTORS | CUTTERS | CLI_DELETE,
     EVERY = WITH_DATA | CLI_DUMP,
 };
 
@@ -49,6 +50,7 @@ static const char *const DURABILITIES[] = {"durable", "written", NULL};
 static const char *const CODECS[] = {"none", "gzip", "snappy", "lz4", "zstd", NULL};
 static const char *const TIMESTAMP_TYPES[] = {"CreateTime", "LogAppendTime", NULL};
 static const char *const ISOLATIONS[] = {"committed", "stable", "written", NULL};
+static const char *const POLICIES[] = {"quarantine", "refuse", "salvage", NULL};
 
 static const struct option OPTIONS[] = {
     {"data", "DIR", WITH_DATA, OPTION_TEXT, FIELD(data), 0, 0, NULL,
@@ -101,9 +103,18 @@ static const struct option OPTIONS[] = {
      "Look for new records this often; default 200."},
     {"to", "OFFSET", CUTTERS, OPTION_NUMBER, FIELD(to), 0, INT64_MAX, NULL,
      "truncate: the first offset to go; trim: the first to stay."},
-    {"json", NULL, CLI_APPEND | READERS | CLI_LIST | CLI_DUMP, OPTION_FLAG, FIELD(json), 0, 0, NULL,
-     "Print JSON: one object (append), or one per line."},
-    {"quiet", NULL, CLI_APPEND | CLI_VERIFY, OPTION_FLAG, FIELD(quiet), 0, 0, NULL,
+    {"dry-run", NULL, CLI_RECOVER, OPTION_FLAG, FIELD(dry_run), 0, 0, NULL,
+     "Only tell what would be done; nothing is changed."},
+    {"policy", "NAME", CLI_RECOVER, OPTION_CHOICE, FIELD(policy), 0, 0, POLICIES,
+     "What to do with a log that is damaged below what was durable.  quarantine (default): keep it "
+     "unchanged, readable around the damage; refuse: open nothing; salvage: save the damaged bytes "
+     "as cut-<offset>.bytes, keep every whole batch, and serve what is left."},
+    {"remove-saved", NULL, CLI_RECOVER, OPTION_FLAG, FIELD(remove_saved), 0, 0, NULL,
+     "Afterwards remove the bytes that this and earlier recoveries saved (cut-<offset>.bytes), "
+     "without asking."},
+    {"json", NULL, CLI_APPEND | READERS | CLI_LIST | CLI_DUMP | INSPECTORS, OPTION_FLAG,
+     FIELD(json), 0, 0, NULL, "Print JSON: one object (append), or one per line."},
+    {"quiet", NULL, CLI_APPEND | CLI_VERIFY | CLI_RECOVER, OPTION_FLAG, FIELD(quiet), 0, 0, NULL,
      "No progress, even at a terminal."},
     {"help", NULL, EVERY, OPTION_FLAG, FIELD(help), 0, 0, NULL, "Print this."},
 };
@@ -233,6 +244,10 @@ set_operand(const struct cli_command *command, int position, const char *text,
 
     if (takes_log && position == 0)
         return set_log(text, options);
+    if (command->operand == CLI_OPERAND_DIRECTORY_OPTIONAL && position == 0) {
+        options->data = text;
+        return STRAND_OK;
+    }
     if (!takes_file)
         return strand_fail(STRAND_ERR_INVALID, "%s: unexpected \"%s\"", command->name, text);
     options->file = text;
@@ -296,6 +311,9 @@ check_together(const struct cli_options *options)
     if (options->acks && options->durability == STRAND_WRITTEN)
         return strand_fail(STRAND_ERR_INVALID, "--acks tells what is durable: it does not go with "
                                                "--durability written");
+    if (options->dry_run && options->remove_saved)
+        return strand_fail(STRAND_ERR_INVALID, "--dry-run changes nothing: it does not go with "
+                                               "--remove-saved");
     return STRAND_OK;
 }
 

@@ -24,6 +24,10 @@ enum cli_command_id {
     CLI_TRUNCATE = 1 << 6,
     CLI_TRIM = 1 << 7,
     CLI_DELETE = 1 << 8,
+    CLI_RECOVER = 1 << 9,
+    CLI_EPOCHS = 1 << 10,
+    CLI_CHECKPOINT = 1 << 11,
+    CLI_DOCTOR = 1 << 12,
 };
 
 enum cli_operand { /* what may stand in the place of a command's operands */
@@ -32,6 +36,7 @@ enum cli_operand { /* what may stand in the place of a command's operands */
                    CLI_OPERAND_LOG_OPTIONAL,
                    CLI_OPERAND_LOG_AND_INPUT, /* the second is optional */
                    CLI_OPERAND_FILE,
+                   CLI_OPERAND_DIRECTORY_OPTIONAL, /* stands for --data */
 };
 
 enum cli_input_kind { CLI_INPUT_LINES, CLI_INPUT_NDJSON, CLI_INPUT_LENGTH };
@@ -66,7 +71,10 @@ struct cli_options {
     int32_t isolation; /* enum strand_isolation */
     const char *format;
     int64_t interval_ms;
-    int64_t to; /* -1 = not given */
+    int64_t to;     /* -1 = not given */
+    int32_t policy; /* enum strand_recovery_policy */
+    bool dry_run;
+    bool remove_saved;
 };
 
 struct cli_command {

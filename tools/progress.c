@@ -47,14 +47,26 @@ cli_progress_init(struct cli_progress *progress, uint64_t total, bool quiet)
     progress->next_ns = progress->start_ns + FIRST_AFTER_NS;
 }
 
+/* Is it time?  Then the next time is set. */
+static bool
+is_due(struct cli_progress *progress, int64_t *out_now)
+{
+    if (!progress->is_wanted)
+        return false;
+    *out_now = now_ns();
+    if (*out_now < progress->next_ns)
+        return false;
+    progress->next_ns = *out_now + INTERVAL_NS;
+    progress->is_shown = true;
+    return true;
+}
+
 void
 cli_progress_update(struct cli_progress *progress, uint64_t done)
 {
-    if (!progress->is_wanted)
-        return;
+    int64_t now;
 
-    int64_t now = now_ns();
-    if (now < progress->next_ns)
+    if (!is_due(progress, &now))
         return;
 
     char done_text[CLI_SIZE_TEXT_MAX];
@@ -70,15 +82,32 @@ cli_progress_update(struct cli_progress *progress, uint64_t done)
                       100 * (double)done / (double)progress->total, rate_text);
     else
         (void)fprintf(stderr, "\r%s, %s/s\033[K", done_text, rate_text);
-    progress->is_shown = true;
-    progress->next_ns = now + INTERVAL_NS;
+}
+
+void
+cli_progress_update_logs(struct cli_progress *progress, uint32_t done, uint32_t total,
+                         uint64_t done_bytes)
+{
+    char text[CLI_SIZE_TEXT_MAX];
+    int64_t now;
+
+    if (!is_due(progress, &now))
+        return;
+    cli_size_format(done_bytes, text);
+    (void)fprintf(stderr, "\r%" PRIu32 " of %" PRIu32 " logs, %s read\033[K", done, total, text);
+}
+
+void
+cli_progress_hide(struct cli_progress *progress)
+{
+    if (progress->is_shown)
+        (void)fputs("\r\033[K", stderr);
+    progress->is_shown = false;
 }
 
 void
 cli_progress_finish(struct cli_progress *progress)
 {
-    if (progress->is_shown)
-        (void)fputs("\r\033[K", stderr);
-    progress->is_shown = false;
+    cli_progress_hide(progress);
     progress->is_wanted = false;
 }

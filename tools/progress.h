@@ -23,6 +23,13 @@ void cli_progress_init(struct cli_progress *progress, uint64_t total, bool quiet
 /* DONE bytes are through. */
 void cli_progress_update(struct cli_progress *progress, uint64_t done);
 
+/* DONE of TOTAL logs are through, and DONE_BYTES in all. */
+void cli_progress_update_logs(struct cli_progress *progress, uint32_t done, uint32_t total,
+                              uint64_t done_bytes);
+
+/* Wipe it out, so that something else can be printed; it comes back. */
+void cli_progress_hide(struct cli_progress *progress);
+
 void cli_progress_finish(struct cli_progress *progress);
 
 enum { CLI_SIZE_TEXT_MAX = 32 };

@@ -12,8 +12,9 @@
 enum cli_exit {
     CLI_EXIT_OK = 0,
     CLI_EXIT_FAILED = 1,
-    CLI_EXIT_CORRUPT = 2, /* stored data is damaged */
-    CLI_EXIT_IN_USE = 4,  /* another process writes the data directory; 3 is kept for recovery */
+    CLI_EXIT_CORRUPT = 2,  /* stored data is damaged */
+    CLI_EXIT_REPAIRED = 3, /* recovery cut something, or a log is quarantined or has failed */
+    CLI_EXIT_IN_USE = 4,   /* another process writes the data directory */
     CLI_EXIT_USAGE = 64,
     CLI_EXIT_SIGNAL = 128, /* plus the number of the signal */
 };

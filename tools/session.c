@@ -10,13 +10,13 @@
 #include "tools/report.h"
 
 static int
-say_what_was_cut(void *context, const struct strand_log_info *info)
+say_what_was_cut(void *context, const struct strand_recovery_report *report)
 {
     (void)context;
-    if (info->recovered_cut_bytes > 0)
+    if (report->cut_bytes > 0)
         cli_say("recovered %s/%" PRId32 ": cut %" PRId64 " bytes at offset %" PRId64 ": %s",
-                info->topic, info->partition, info->recovered_cut_bytes,
-                info->recovered_first_offset, info->recovered_reason);
+                report->topic, report->partition, report->cut_bytes, report->cut_first_offset,
+                report->reason);
     return STRAND_OK;
 }
 
@@ -35,7 +35,7 @@ cli_session_open(struct cli_session *session, const struct cli_options *options,
     int status = strand_engine_open(options->data, &engine_options, &session->engine);
 
     if (status == STRAND_OK && (flags & (uint32_t)STRAND_ENGINE_READ_ONLY) == 0)
-        status = strand_engine_list(session->engine, say_what_was_cut, NULL);
+        status = strand_engine_recovery_report(session->engine, say_what_was_cut, NULL);
     return status;
 }
 

@@ -41,10 +41,34 @@ static const struct cli_command COMMANDS[] = {
      cli_run_dump},
     {CLI_VERIFY, "verify", CLI_OPERAND_LOG_OPTIONAL, "[TOPIC[/PARTITION]]",
      "read everything and check it",
-     "Changes nothing.  Prints a line for each log; exits with 2 when one is damaged.  TOPIC "
-     "alone\n"
-     "means all of its partitions.",
+     "Changes nothing.  Reads every batch and record of every log, and holds the small files that\n"
+     "say what is durable against them.  Prints a line for each log, below it what was found: a\n"
+     "problem (exit code 2), or a note on what the next opening for writing puts right.  Beside a\n"
+     "process that writes only what is durable is judged.  TOPIC alone means all of its "
+     "partitions.",
      cli_run_verify},
+    {CLI_RECOVER, "recover", CLI_OPERAND_NONE, "", "open, recover, and tell what was found",
+     "Every command that writes recovers, too; this one does nothing else, and tells all of it: a\n"
+     "line for each log that is not as it should be, the bytes that were cut but saved, a "
+     "summary.\n"
+     "Exits with 3 when something was cut (with --dry-run: would be), or a log is quarantined or\n"
+     "could not be opened; with 0 when every log is whole.",
+     cli_run_recover},
+    {CLI_EPOCHS, "epochs", CLI_OPERAND_LOG, "TOPIC[/PARTITION]", "show the leader epochs of a log",
+     "Prints for each epoch its first offset, and where it ends.", cli_run_epochs},
+    {CLI_CHECKPOINT, "checkpoint", CLI_OPERAND_NONE, "", "show what is noted of each log",
+     "Changes nothing.  Prints side by side what the checkpoint files in Kafka's format say "
+     "(START,\n"
+     "FLUSHED, COMMITTED), the frontier that recovery trusts (SLOT-START, SLOT-COMMITTED, "
+     "DURABLE),\n"
+     "and the mark of a clean close (CLEAN: the log end); points out where they differ.",
+     cli_run_checkpoint},
+    {CLI_DOCTOR, "doctor", CLI_OPERAND_DIRECTORY_OPTIONAL, "[DIR]",
+     "what this machine means for durability",
+     "Looks at the file system of the data directory, how it is mounted, and at the limits of the\n"
+     "process; writes a temporary file and measures how long a sync takes.  Each finding is ok, a\n"
+     "note, a warning or a problem; exits with 1 when there is a problem.",
+     cli_run_doctor},
     {CLI_TRUNCATE, "truncate", CLI_OPERAND_LOG, "TOPIC[/PARTITION]", "remove the newest records",
      "Removes the records from --to OFFSET on, and with them the whole batch that OFFSET is in.",
      cli_run_truncate},
@@ -56,10 +80,11 @@ static const struct cli_command COMMANDS[] = {
 
 enum { COMMAND_COUNT = sizeof COMMANDS / sizeof COMMANDS[0] };
 
-static const char EXIT_CODES[] =
-    "Exit codes: 0 done, 1 failed, 2 stored data is corrupt, 4 the data directory is in use,\n"
-    "64 the command line is wrong.  Results go to standard output, everything else to standard\n"
-    "error.\n";
+static const char EXIT_CODES[] = "Exit codes: 0 done, 1 failed, 2 stored data is corrupt, 3 "
+                                 "recovery cut or quarantined something\n"
+                                 "(recover), 4 the data directory is in use, 64 the command line "
+                                 "is wrong.  Results go to standard\n"
+                                 "output, everything else to standard error.\n";
 
 static const struct cli_command *
 find_command(const char *name)
@@ -75,11 +100,11 @@ print_overview(FILE *stream)
 {
     (void)fputs("Usage: strandline COMMAND ...\n\n", stream);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        (void)fprintf(stream, "  %-9s %-26s %s\n", COMMANDS[i].name, COMMANDS[i].operand_text,
+        (void)fprintf(stream, "  %-10s %-26s %s\n", COMMANDS[i].name, COMMANDS[i].operand_text,
                       COMMANDS[i].summary);
     (void)fprintf(
         stream,
-        "  %-9s %-26s %s\n"
+        "  %-10s %-26s %s\n"
         "\nEach command works on a data directory: --data DIR, or STRANDLINE_DATA of the\n"
         "environment.  PARTITION is 0 when it is left out.\n\n%s",
         "help", "[COMMAND]", "explain a command and its options", EXIT_CODES);

@@ -132,10 +132,6 @@ strand_log_append_batches(struct strand_log *log, const void *data, size_t size,
                           const struct strand_append_options *options,
                           struct strand_appended *out_appended);
 
-/* Begin leader epoch EPOCH at the log end: durable before the call returns and before its first
- * batch.  EPOCH >= 0 and above the newest, else STRAND_ERR_EPOCH. */
-STRAND_API STRAND_MUST_USE int strand_log_begin_epoch(struct strand_log *log, int32_t epoch);
-
 /* ---- Waiting ---- */
 
 /* TIMEOUT_MS < 0 waits without limit, 0 only looks; STRAND_ERR_TIMEOUT when it runs out.  Also
@@ -155,6 +151,74 @@ STRAND_API STRAND_MUST_USE int strand_log_wait_committed(struct strand_log *log,
 /* Until a reader at ISOLATION can read OFFSET. */
 STRAND_API STRAND_MUST_USE int strand_log_wait_data(struct strand_log *log, int64_t offset,
                                                     int isolation, int64_t timeout_ms);
+
+/* Ask for a commit round and return at once: for hosts that append with STRAND_WRITTEN and do not
+ * block.  Without threads of the library's own the next strand_engine_run() does the round. */
+STRAND_API STRAND_MUST_USE int strand_log_commit_soon(struct strand_log *log);
+
+/* A watch: a descriptor for poll(), select() or epoll, readable when a position or the state of the
+ * log has moved since the watch was last cleared.  Look, then poll, in this order:
+ *
+ *     strand_watch_clear(watch);
+ *     status = strand_log_wait(log, &appended, 0);      STRAND_ERR_TIMEOUT: not yet, so poll
+ *
+ * A watch belongs to one log and counts as a cursor does: strand_log_close() is BUSY while the last
+ * handle's log has one open.  Not on a read-only engine (STRAND_ERR_READ_ONLY). */
+struct strand_watch;
+
+STRAND_API STRAND_MUST_USE int strand_watch_open(struct strand_log *log,
+                                                 struct strand_watch **out_watch);
+STRAND_API int strand_watch_descriptor(const struct strand_watch *watch); /* -1 for NULL */
+STRAND_API STRAND_MUST_USE int strand_watch_clear(struct strand_watch *watch);
+STRAND_API void strand_watch_close(struct strand_watch *watch); /* accepts NULL */
+
+/* ---- Leader epochs (KIP-101, KIP-279) ---- */
+
+/* Begin leader epoch EPOCH at the log end: durable before the call returns and before its first
+ * batch.  EPOCH >= 0 and above the newest, else STRAND_ERR_EPOCH. */
+STRAND_API STRAND_MUST_USE int strand_log_begin_epoch(struct strand_log *log, int32_t epoch);
+
+struct strand_leader_epoch {
+    int32_t epoch;        /* >= 0; ascends */
+    int64_t start_offset; /* of its first record; ascends */
+};
+
+/* Return 0 to go on; anything else ends the listing and is returned. */
+typedef int strand_leader_epoch_visit_fn(void *context, const struct strand_leader_epoch *epoch);
+
+/* Visit the epoch history, oldest first, as it is when the call begins. */
+STRAND_API STRAND_MUST_USE int
+strand_log_list_epochs(struct strand_log *log, strand_leader_epoch_visit_fn *visit, void *context);
+
+/* The epoch that OFFSET was, or will be, written in: -1 below the first entry, or without any.
+ * OFFSET below the log start or above the log end is STRAND_ERR_OUT_OF_RANGE. */
+STRAND_API STRAND_MUST_USE int strand_log_epoch_for_offset(struct strand_log *log, int64_t offset,
+                                                           int32_t *out_epoch);
+
+/* Kafka's OffsetsForLeaderEpoch: where EPOCH ends.  The newest epoch ends at the log end; an older
+ * or skipped one where the next higher begins, and *OUT_EPOCH is then the highest known at or below
+ * it.  (-1, -1) for an EPOCH above all that are known, or -1. */
+STRAND_API STRAND_MUST_USE int strand_log_end_offset_for_epoch(struct strand_log *log,
+                                                               int32_t epoch, int32_t *out_epoch,
+                                                               int64_t *out_end_offset);
+
+/* Ask the leader where EPOCH, the newest of this log, ends in its log: what
+ * strand_log_end_offset_for_epoch() answers there.  Any status but STRAND_OK ends the attempt. */
+typedef int strand_ask_leader_fn(void *context, int32_t epoch, int32_t *out_epoch,
+                                 int64_t *out_end_offset);
+
+/* A replica that begins to follow: cut from its end what the leader does not have, durably, asking
+ * as often as it takes (KIP-279: an answer may name an epoch that is not known here).  Records that
+ * the leader has are never cut: the high watermark plays no part.  *OUT_LOG_END, which may be NULL,
+ * is where to fetch from.  An empty epoch history is compared by nothing: STRAND_OK, nothing is
+ * cut.
+ *
+ * STRAND_ERR_EPOCH, with nothing cut by that answer: the leader does not know the epoch (it is
+ * older than this log), or its answer contradicts the rules.  STRAND_ERR_OUT_OF_RANGE: they differ
+ * below the log start; use strand_log_reset().  STRAND_ERR_INVALID: the log is not replicated. */
+STRAND_API STRAND_MUST_USE int strand_log_truncate_to_leader(struct strand_log *log,
+                                                             strand_ask_leader_fn *ask,
+                                                             void *context, int64_t *out_log_end);
 
 /* ---- Positions ---- */
 

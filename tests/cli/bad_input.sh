@@ -4,7 +4,8 @@
 set -eu
 strandline=$1
 directory=$(mktemp -d)
-trap 'rm -rf "$directory"' EXIT
+writer=
+trap 'kill -KILL $writer 2>/dev/null || true; rm -rf "$directory"' EXIT
 cd "$directory"
 export STRANDLINE_DATA="$directory/data" NO_COLOR=1
 
@@ -121,11 +122,17 @@ fi
 
 # In use: another process has it.
 mkfifo pipe
-"$strandline" append orders --acks <pipe >acks &
+"$strandline" append orders --acks <pipe >acks 2>writer.err &
 writer=$!
-exec 3>pipe
+exec 3<>pipe # to write; opened like this it does not wait for a reader that has gone
 echo two >&3
-until [ -s acks ]; do sleep 0.02; done
+pauses=0
+until [ -s acks ]; do
+    kill -0 "$writer" 2>/dev/null || fail "the writer ended: $(cat writer.err)"
+    pauses=$((pauses + 1))
+    [ "$pauses" -lt 2000 ] || fail "the writer acknowledges nothing: $(cat writer.err)"
+    sleep 0.02
+done
 : >in
 refuses 4 'data.* in use' append orders
 expect "reading beside a writer" 'one two ' "$("$strandline" read orders | tr '\n' ' ')"

@@ -58,6 +58,7 @@ code=0
 expect "exit code of read" 2 "$code"
 expect "what can be read is read" '0 1 4 5 ' "$(cat out)"
 expect "sentences of read" 1 "$(wc -l <err | tr -d ' ')"
+rm -f data/strandline.clean # as after a crash: what was closed cleanly is not read again
 code=0
 echo more | "$strandline" append orders 2>err || code=$?
 expect "exit code of append" 2 "$code"
@@ -67,8 +68,9 @@ cmp "$log" damaged || fail "something was changed in a damaged log"
 # A torn tail is not damage: it is cut when the log is next written, which is said.
 seq 1 10 | "$strandline" append torn
 printf 'half a batch' >>data/torn-0/00000000000000000000.log
+rm -f data/strandline.clean
 "$strandline" verify torn >out
-grep -q '^torn/0 ok: .* 12 bytes' out || fail "verify of a torn tail: $(cat out)"
+grep -q '^  [a-z]*: a tail of 12 bytes that opening for writing will cut off at offset 10: ' out || fail "verify of a torn tail: $(cat out)"
 echo 11 | "$strandline" append torn 2>err
 expect "sentences about the recovery" 1 "$(grep -c 'recovered torn/0: cut 12 bytes' err)"
 expect "records" 11 "$("$strandline" read torn | wc -l | tr -d ' ')"

@@ -3,7 +3,8 @@
 set -eu
 strandline=$1
 directory=$(mktemp -d)
-trap 'rm -rf "$directory"' EXIT
+writer=
+trap 'kill -KILL $writer 2>/dev/null || true; rm -rf "$directory"' EXIT
 cd "$directory"
 export STRANDLINE_DATA="$directory/data" NO_COLOR=1
 
@@ -17,39 +18,58 @@ expect() {
     [ "$2" = "$3" ] || fail "$1: expected [$2], got [$3]"
 }
 
-# wait_for COMMAND...: until it succeeds; the test's time limit is the limit.
+# pause WHAT: wait a little for WHAT, not for ever; "pauses" counts.
+pause() {
+    pauses=$((pauses + 1))
+    [ "$pauses" -lt 2000 ] || fail "in vain: $1: $(cat writer.err)"
+    sleep 0.02
+}
+
+# wait_for COMMAND...: until COMMAND succeeds, which the writer, still waiting for input, brings about.
 wait_for() {
-    until "$@" 2>/dev/null; do sleep 0.02; done
+    pauses=0
+    until "$@" 2>/dev/null; do
+        kill -0 "$writer" 2>/dev/null || fail "the writer ended before: $*: $(cat writer.err)"
+        pause "$*"
+    done
+}
+
+# writer_ends EXIT_CODE
+writer_ends() {
+    pauses=0
+    while kill -0 "$writer" 2>/dev/null; do pause "the end of the writer"; done
+    code=0
+    wait "$writer" || code=$?
+    writer=
+    [ "$code" -eq "$1" ] || fail "exit code of append: $code instead of $1: $(cat writer.err)"
 }
 
 # A partial batch goes out when the input pauses, and its ack comes while the input is still open.
 mkfifo in
-"$strandline" append orders --acks --json <in >out &
+"$strandline" append orders --acks --json <in >out 2>writer.err &
 writer=$!
-exec 3>in
+exec 3<>in # to write; opened like this it does not wait for a reader that has gone
 printf 'one\ntwo\nthr' >&3
 wait_for grep -q '^0 1$' out
 expect "seen by a reader while the writer lives" 'one two ' "$("$strandline" read orders | tr '\n' ' ')"
 printf 'ee\n' >&3
 wait_for grep -q '^2 2$' out
 exec 3>&-
-wait "$writer"
+writer_ends 0
 expect "last line" \
     '{"topic":"orders","partition":0,"records":3,"first_offset":0,"last_offset":2,"durable":true}' \
     "$(tail -1 out)"
 expect "all" 'one two three ' "$("$strandline" read orders | tr '\n' ' ')"
 
 # A signal ends the input: what is whole is appended, the exit code tells.
-"$strandline" append orders/1 --acks <in >signalled &
+"$strandline" append orders/1 --acks <in >signalled 2>writer.err &
 writer=$!
-exec 3>in
+exec 3<>in
 printf 'one\ntwo\nthr' >&3
 wait_for grep -q '^0 1$' signalled
 kill -TERM "$writer"
-code=0
-wait "$writer" || code=$?
+writer_ends 143
 exec 3>&-
-expect "exit code after SIGTERM" 143 "$code"
 expect "whole lines before SIGTERM" 'one two ' "$("$strandline" read orders/1 | tr '\n' ' ')"
 
 # Readers that go away are no failure.

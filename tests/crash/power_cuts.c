@@ -275,6 +275,85 @@ after_a_broker(struct model *model)
     return status == TRY ? model_close(model) : status;
 }
 
+/* COUNT batches, of which every third is written only; space is prepared after each. */
+static int
+append_prepared(struct model *model, int count)
+{
+    int status = TRY;
+
+    for (int i = 0; i < count && status == TRY; i++) {
+        status = model_append(model, 0, 1 + i % 2, i % 3 == 0 ? STRAND_WRITTEN : STRAND_DURABLE);
+        if (status == TRY)
+            status = model_run(model, 0);
+    }
+    return status;
+}
+
+/* Rolls to prepared files, cuts into prepared segments, and a log that rests. */
+static int
+append_to_prepared_space(struct model *model)
+{
+    int status = model_open(model);
+
+    model->saves_nothing = true;
+    if (status == TRY)
+        status = model_create(model, 0);
+    if (status == TRY)
+        status = append_prepared(model, 12);
+    if (status == TRY)
+        status = model_truncate(model, 0, model->expected[0].end - 1);
+    if (status == TRY)
+        status = append_prepared(model, 4);
+    if (status == TRY)
+        status = model_truncate(model, 0, 9);
+    if (status == TRY)
+        status = append_prepared(model, 5);
+    if (status == TRY)
+        status = model_trim(model, 0, 8);
+    if (status == TRY)
+        status = model_run(model, INT64_C(11) * 1000000000);
+    if (status == TRY)
+        status = append_prepared(model, 7);
+    if (status == TRY)
+        status = model_reset(model, 0, 60);
+    if (status == TRY)
+        status = append_prepared(model, 5);
+    return status == TRY ? model_close(model) : status;
+}
+
+static int
+zeros_in_front(struct model *model)
+{
+    model->preparation = STRAND_PREPARE_ZERO;
+    return append_to_prepared_space(model);
+}
+
+static int
+blocks_in_front(struct model *model)
+{
+    model->preparation = STRAND_PREPARE_RESERVE;
+    return append_to_prepared_space(model);
+}
+
+/* What is written only reaches over several prepared segments; a follower's gaps end them. */
+static int
+zeros_and_gaps(struct model *model)
+{
+    int status;
+
+    model->preparation = STRAND_PREPARE_ZERO;
+    status = model_open(model);
+    if (status == TRY)
+        status = model_create_replicated(model, 0);
+    for (int i = 0; i < 24 && status == TRY; i++) {
+        status = model_follow(model, 0, i % 7 == 6 ? 3 : 0, 2, 2 + i / 9,
+                              i % 5 == 4 ? STRAND_DURABLE : STRAND_WRITTEN);
+        if (status == TRY)
+            status = model_run(model, 0);
+    }
+    return status == TRY ? model_close(model) : status;
+}
+
 static const struct {
     const char *name;
     workload_fn *run;
@@ -290,6 +369,9 @@ static const struct {
     {"truncate_under_readers", truncate_under_readers},
     {"follow_a_leader", follow_a_leader},
     {"after_a_broker", after_a_broker},
+    {"zeros_in_front", zeros_in_front},
+    {"blocks_in_front", blocks_in_front},
+    {"zeros_and_gaps", zeros_and_gaps},
 };
 
 enum { WORKLOAD_COUNT = sizeof WORKLOADS / sizeof *WORKLOADS };

@@ -8,7 +8,12 @@
 #include <string.h>
 
 #include "base/buffer_pool.h"
+#include "engine/engine_internal.h"
 #include "storage/batch.h"
+
+/* So that a few batches call for preparation. */
+static const struct strand_preparer_sizes PREPARER_SIZES = {
+    .after = 300, .least = 192, .most = 256, .step = 128, .call = 32};
 
 const char *const MODEL_TOPICS[MODEL_LOGS] = {"orders", "other"};
 
@@ -54,9 +59,20 @@ model_open(struct model *model)
         .flags = STRAND_ENGINE_NO_THREADS | (model->copies_reads ? STRAND_ENGINE_COPY_READS : 0u),
         .fs = strand_sim_disk_fs(model->disk),
         .descriptor_budget = 16,
+        .preparation = model->preparation,
     };
 
-    return strand_engine_open("/data", &options, &model->engine);
+    int status = strand_engine_open("/data", &options, &model->engine);
+    if (status == STRAND_OK)
+        model->engine->preparer.sizes = PREPARER_SIZES;
+    return status;
+}
+
+int
+model_run(struct model *model, int64_t ns)
+{
+    strand_sim_disk_advance(model->disk, ns);
+    return strand_engine_run(model->engine, NULL);
 }
 
 int

@@ -51,6 +51,7 @@ struct model {
     uint32_t next_value;
     int32_t segment_bytes;
     int codec;
+    int32_t preparation; /* enum strand_preparation */
     bool copies_reads;
     bool
         saves_nothing; /* there are neither gaps nor epochs, which an interrupted cut contradicts */
@@ -70,6 +71,9 @@ int model_append(struct model *model, int log, int count, int durability);
 /* One batch of COUNT records from a leader, GAP offsets above the log end. */
 int model_follow(struct model *model, int log, int gap, int count, int32_t epoch, int durability);
 int model_sync(struct model *model);
+
+/* NS later: what is due is done, which is where space is prepared. */
+int model_run(struct model *model, int64_t ns);
 int model_truncate(struct model *model, int log, int64_t offset);
 int model_trim(struct model *model, int log, int64_t offset);
 int model_reset(struct model *model, int log, int64_t offset);

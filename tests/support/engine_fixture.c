@@ -316,10 +316,7 @@ copy_info(void *context, const struct strand_log_info *info)
     copy->info = *info;
     copy->info.topic = NULL;
     copy->info.reason = NULL;
-    copy->info.recovered_reason = NULL;
     (void)snprintf(copy->reason, sizeof copy->reason, "%s", info->reason);
-    (void)snprintf(copy->recovered_reason, sizeof copy->recovered_reason, "%s",
-                   info->recovered_reason);
     return STRAND_OK;
 }
 
@@ -329,5 +326,28 @@ fixture_info(void)
     struct fixture_info copy = {.info.state = STRAND_LOG_FAILED};
 
     require_ok(strand_engine_list(fixture.engine, copy_info, &copy));
+    return copy;
+}
+
+static int
+copy_report(void *context, const struct strand_recovery_report *report)
+{
+    struct fixture_report *copy = context;
+
+    if (strcmp(report->topic, "orders") != 0 || report->partition != 0)
+        return STRAND_OK;
+    copy->report = *report;
+    copy->report.topic = NULL;
+    copy->report.reason = NULL;
+    (void)snprintf(copy->reason, sizeof copy->reason, "%s", report->reason);
+    return STRAND_END;
+}
+
+struct fixture_report
+fixture_report(void)
+{
+    struct fixture_report copy;
+
+    expect_status(STRAND_END, strand_engine_recovery_report(fixture.engine, copy_report, &copy));
     return copy;
 }

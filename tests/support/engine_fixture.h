@@ -115,8 +115,14 @@ const char *fixture_epochs(void);
 struct fixture_info {
     struct strand_log_info info;
     char reason[512];
-    char recovered_reason[256];
 };
 struct fixture_info fixture_info(void);
+
+/* What opening found in the log; fails when there is no report. */
+struct fixture_report {
+    struct strand_recovery_report report;
+    char reason[512];
+};
+struct fixture_report fixture_report(void);
 
 #endif

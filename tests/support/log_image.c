@@ -8,12 +8,13 @@
 #include <criterion/criterion.h>
 
 #include "base/buffer_pool.h"
+#include "base/crc32c.h"
 #include "base/file.h"
 #include "simulation/sim_disk.h"
 #include "storage/batch.h"
 #include "storage/topic_name.h"
 
-enum { SEGMENT_SIZE_MAX = 1 << 16, RECORD_COUNT_MAX = 1000 };
+enum { SEGMENT_SIZE_MAX = 1 << 18, RECORD_COUNT_MAX = 1000 };
 
 struct segment {
     int64_t base_offset;
@@ -27,7 +28,7 @@ static uint8_t *
 put_batch(struct segment *segment, int64_t base_offset, int count)
 {
     static struct strand_record records[RECORD_COUNT_MAX];
-    struct strand_batch_encoding encoding = {.now_ms = 1000 + base_offset};
+    struct strand_batch_encoding encoding = {.now_ms = 1000 + base_offset % 1000000000};
     struct strand_batch_header header;
     struct strand_buffer_pool *pool;
     struct strand_buffer *out;
@@ -147,6 +148,27 @@ log_image_store(struct strand_sim_disk *disk, const char *directory, const char 
         cr_assert_eq(strand_sim_disk_store(disk, path, segment.data, (int64_t)segment.size),
                      STRAND_OK);
     }
+}
+
+void
+log_image_store_large(struct strand_sim_disk *disk, const char *directory, int64_t base_offset,
+                      size_t size)
+{
+    static struct segment segment;
+    char path[256];
+
+    segment.size = 0;
+    segment.epoch = 0;
+    uint8_t *data = malloc(size);
+    cr_assert_not_null(data);
+    memset(data, 'r', size);
+    memcpy(data, put_batch(&segment, base_offset, 1), STRAND_BATCH_HEADER_SIZE);
+    strand_put_be32(data + STRAND_BATCH_LENGTH, (uint32_t)(size - STRAND_BATCH_OVERHEAD_SIZE));
+    strand_put_be32(data + STRAND_BATCH_CRC,
+                    strand_crc32c(0, data + STRAND_BATCH_CRC_START, size - STRAND_BATCH_CRC_START));
+    format_path(directory, base_offset, "", path, sizeof path);
+    cr_assert_eq(strand_sim_disk_store(disk, path, data, (int64_t)size), STRAND_OK);
+    free(data);
 }
 
 void

@@ -24,7 +24,11 @@ struct strand_sim_disk;
 void log_image_store(struct strand_sim_disk *disk, const char *directory, const char *text,
                      const char *suffix);
 
-/* As above through the seam, so that neither content nor name is durable. */
+/* Store one segment of one batch that is SIZE bytes long, its record BASE_OFFSET, durably. */
+void log_image_store_large(struct strand_sim_disk *disk, const char *directory, int64_t base_offset,
+                           size_t size);
+
+/* As log_image_store() through the seam, so that neither content nor name is durable. */
 void log_image_write(struct strand_sim_disk *disk, const char *directory, const char *text);
 
 /* What is there: "0:0+10,10+5 15:15+5/17", 17 being bytes behind the last whole batch.  Files whose

@@ -26,9 +26,9 @@ struct recovery_case {
     uint32_t flags;      /* of the identity */
     bool is_foreign;
 
-    enum strand_recovery_verdict verdict;
-    const char *kept;  /* segments afterwards, as log_image_read() shows them */
-    const char *saved; /* likewise the cut-*.bytes; NULL: none */
+    enum strand_recovery_verdict verdict; /* left out: whole */
+    const char *kept;                     /* segments afterwards, as log_image_read() shows them */
+    const char *saved;                    /* likewise the cut-*.bytes; NULL: none */
     int64_t log_start_after;
     int64_t log_end;
     int64_t corrupt_first; /* 0 in both: not corrupt */
@@ -38,6 +38,12 @@ struct recovery_case {
 
 extern const struct recovery_case recovery_cases[];
 extern const size_t recovery_case_count;
+
+static inline enum strand_recovery_verdict
+recovery_case_verdict(const struct recovery_case *test)
+{
+    return test->verdict == STRAND_VERDICT_CLEAN ? STRAND_VERDICT_WHOLE : test->verdict;
+}
 
 /* A disk that holds what the case names, durably. */
 struct strand_sim_disk *recovery_case_disk(const struct recovery_case *test);

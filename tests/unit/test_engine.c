@@ -178,10 +178,7 @@ Test(engine, info_tells_positions_and_sizes)
     cr_expect_eq(info.log_end, 5);
     cr_expect_eq(info.segment_count, 3);
     cr_expect_eq(info.size_bytes, 3 * 69);
-    cr_expect_eq(info.recovered_cut_bytes, 0);
-    cr_expect_eq(info.recovered_first_offset, -1);
     cr_expect_str_eq(fixture_info().reason, "");
-    cr_expect_str_eq(fixture_info().recovered_reason, "");
 }
 
 Test(engine, sync_makes_every_log_durable)

@@ -211,6 +211,48 @@ Test(file, a_write_that_stores_nothing_has_found_no_room)
     strand_file_discard(&file);
 }
 
+Test(file, parts_are_written_one_behind_the_other)
+{
+    static const size_t cuts[] = {0, 1, 2, 3, 4, 5}; /* bytes that a call takes at most */
+    static const struct strand_fs_part parts[] = {{"abc", 3}, {"", 0}, {"de", 2}, {"f", 1}};
+
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+        struct strand_file file = open_file(path);
+        size_t size = 77, content_size;
+
+        scratch_store(path, "..........", 10);
+        fault_fs_plan(0, 0, 0, cuts[i]);
+        cr_expect_eq(strand_file_write_parts(&file, parts, 4, 2, &size), STRAND_OK);
+        cr_expect_eq(size, 6);
+        cr_expect_str_eq(scratch_content(path, &content_size), "..abcdef..");
+        strand_file_discard(&file);
+    }
+}
+
+Test(file, parts_that_fail_half_way_tell_how_much_is_there)
+{
+    static const struct strand_fs_part parts[] = {{"abc", 3}, {"de", 2}};
+    struct strand_file file = open_file(path);
+    size_t size = 77;
+
+    fault_fs_plan(1, 1, ENOSPC, 0);
+    cr_expect_eq(strand_file_write_parts(&file, parts, 2, 0, &size), STRAND_ERR_NO_SPACE);
+    cr_expect_eq(size, 0);
+    fault_fs_plan(3, 3, EIO, 2);
+    cr_expect_eq(strand_file_write_parts(&file, parts, 2, 0, &size), STRAND_ERR_IO);
+    cr_expect_eq(size, 3);
+    fault_fs_plan(1, 1, EINTR, 0);
+    cr_expect_eq(strand_file_write_parts(&file, parts, 2, 0, &size), STRAND_OK);
+    cr_expect_eq(size, 5);
+    fault_fs_plan(1, 9, FAULT_FS_TOO_MUCH, 0);
+    cr_expect_eq(strand_file_write_parts(&file, parts, 1, 0, &size), STRAND_ERR_IO);
+    cr_expect_eq(size, 0);
+    fault_fs_plan(0, 0, 0, 0);
+    cr_expect_eq(strand_file_write_parts(&file, parts, 0, 0, &size), STRAND_OK);
+    cr_expect_eq(fault_fs_calls(), 0);
+    strand_file_discard(&file);
+}
+
 Test(file, transfers_of_nothing_make_no_call)
 {
     struct strand_file file = open_file(path);

@@ -153,6 +153,36 @@ Test(leader_epoch, epoch_of_an_offset)
                      "offset %lld", (long long)CASES[i].offset);
 }
 
+Test(leader_epoch, start_of_an_epoch_is_that_of_its_entry)
+{
+    static const struct {
+        int32_t epoch;
+        int64_t expected;
+    } CASES[] = {{2, 6}, {3, 8}, {4, 11}, {1, -1}, {5, -1}, {-1, -1}, {INT32_MAX, -1}};
+
+    cr_expect_eq(strand_leader_epochs_start(&epochs, 0), -1);
+    set_three();
+    (void)assign(6, 20);
+    cr_expect_eq(strand_leader_epochs_start(&epochs, 5), -1, "skipped");
+    set_three();
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++)
+        cr_expect_eq(strand_leader_epochs_start(&epochs, CASES[i].epoch), CASES[i].expected,
+                     "epoch %d", CASES[i].epoch);
+}
+
+Test(leader_epoch, entries_have_a_limit)
+{
+    bool is_changed = false;
+
+    for (int32_t i = 0; i < STRAND_LEADER_EPOCH_COUNT_MAX; i++)
+        (void)assign(i, i);
+    cr_expect_eq(strand_leader_epochs_assign(&epochs, INT32_MAX, INT64_MAX, &is_changed),
+                 STRAND_ERR_TOO_LARGE);
+    cr_expect_eq(epochs.count, STRAND_LEADER_EPOCH_COUNT_MAX);
+    cr_expect(assign(INT32_MAX, STRAND_LEADER_EPOCH_COUNT_MAX - 1), "one in the place of another");
+    cr_expect_eq(epochs.count, STRAND_LEADER_EPOCH_COUNT_MAX);
+}
+
 Test(leader_epoch, cutting_from_the_end)
 {
     static const struct {

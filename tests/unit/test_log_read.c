@@ -212,14 +212,14 @@ Test(log_read, wrong_crc_is_told_once_and_the_neighbours_are_read)
     cr_expect_str_eq(fixture_read(0, STRAND_READ_COMMITTED), "0=v 1=v 2=v 3=v 4=v 5=v 6=v 7=v 8=v");
 }
 
-Test(log_read, header_that_cannot_be_hides_the_rest_of_its_segment)
+Test(log_read, header_that_cannot_be_hides_its_batch_alone)
 {
     static const struct {
         int64_t base, position;
         const char *text;
     } cases[] = {
-        {0, STRAND_BATCH_MAGIC, "[0,3) 3=v 4=v 5=v 6=v 7=v 8=v"},
-        {3, 69 + STRAND_BATCH_LENGTH, "0=v 1=v 2=v 3=v [4,6) 6=v 7=v 8=v"},
+        {0, STRAND_BATCH_MAGIC, "[0,1) 1=v 2=v 3=v 4=v 5=v 6=v 7=v 8=v"},
+        {3, 69 + STRAND_BATCH_LENGTH, "0=v 1=v 2=v 3=v [4,5) 5=v 6=v 7=v 8=v"},
         {6, 2 * 69 + STRAND_BATCH_MAGIC, "0=v 1=v 2=v 3=v 4=v 5=v 6=v 7=v [8,9)"},
     };
 

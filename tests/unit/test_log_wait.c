@@ -254,12 +254,16 @@ Test(log_wait_threads, closing_wakes_everybody)
 {
     struct waiter data = {.kind = WAIT_WRITTEN_DATA, .offset = 5};
     struct waiter committed = {.kind = WAIT_COMMITTED};
+    struct strand_clean_entry entry;
+    bool is_clean = false;
 
     make_replicated();
     committed.appended = fixture_append("a");
     start(&data);
     start(&committed);
-    require_ok(strand_log_finish(fixture.log)); /* what strand_engine_close() does with each log */
+    /* What strand_engine_close() does with each log. */
+    require_ok(strand_log_finish(fixture.log, &entry, &is_clean));
+    cr_expect(is_clean);
     expect_status(STRAND_ERR_CLOSED, join(&data));
     expect_status(STRAND_ERR_CLOSED, join(&committed));
     expect_status(STRAND_ERR_CLOSED, fixture_try_append("b", STRAND_DURABLE, NULL));

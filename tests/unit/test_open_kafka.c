@@ -174,8 +174,8 @@ Test(open_kafka, torn_tail_above_the_recovery_point_is_cut)
     require_ok(strand_engine_health(fixture.engine));
     cr_expect_str_eq(fixture_segments(), SEGMENTS);
     cr_expect_str_eq(fixture_read(0, STRAND_READ_COMMITTED), RECORDS);
-    cr_expect_gt(fixture_info().info.recovered_cut_bytes, 0);
-    cr_expect_eq(fixture_info().info.recovered_first_offset, 9);
+    cr_expect_gt(fixture_report().report.cut_bytes, 0);
+    cr_expect_eq(fixture_report().report.cut_first_offset, 9);
 }
 
 Test(open_kafka, damage_above_the_recovery_point_ends_the_log)

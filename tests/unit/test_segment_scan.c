@@ -600,10 +600,14 @@ static struct found
 find(int64_t position, int64_t expected_offset, bool gaps_allowed)
 {
     struct found found = {-2, -2};
+    int64_t before = strand_sim_disk_bytes_read(disk, "");
+    int64_t bytes_read = -1;
 
     cr_assert_eq(strand_segment_find_whole(&file, position, image_size, expected_offset,
-                                           gaps_allowed, &found.position, &found.offset),
+                                           gaps_allowed, &found.position, &found.offset,
+                                           &bytes_read),
                  STRAND_OK, "%s", strand_error_message());
+    cr_expect_eq(bytes_read, strand_sim_disk_bytes_read(disk, "") - before);
     return found;
 }
 
@@ -680,7 +684,7 @@ Test(segment_scan, search_believes_offsets_that_the_bytes_between_allow)
     } cases[] = {
         {999, false, false},
         {999, true, false},
-        {1000, false, false},
+        {1000, false, true},
         {1000, true, true},
         {1001, false, true},
         {1001, true, true},
@@ -830,7 +834,7 @@ Test(segment_scan, search_reports_a_failed_read)
         strand_sim_disk_plan_clear(disk);
         strand_sim_disk_plan_fault_of(disk, STRAND_SIM_READ, nth, EIO, false);
         int status = strand_segment_find_whole(&file, 0, image_size, 1000, false, &found.position,
-                                               &found.offset);
+                                               &found.offset, NULL);
         if (status == STRAND_OK) {
             expect_found(found, 3 * MIB, 1001);
             cr_expect_gt(nth, 4, "three windows, one body");

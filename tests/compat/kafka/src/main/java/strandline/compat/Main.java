@@ -1,5 +1,6 @@
 package strandline.compat;
 
+import java.nio.file.Path;
 import java.util.Arrays;
 
 /** One program, so that a test needs one class path. */
@@ -11,6 +12,9 @@ public final class Main {
             create BOOTSTRAP TOPIC [NAME=VALUE] create a topic of one partition
             produce BOOTSTRAP TOPIC             append with Kafka's own producer, every codec
             consume BOOTSTRAP TOPIC             print all records as NDJSON, as `strandline read --json` does
+            read-checkpoints DIR COUNT          print the checkpoint files of DIR/0, DIR/1, ...
+            write-checkpoints DIR COUNT SEED    write random ones
+            epochs                              obey lines on standard input, see Checkpoints
             version                             of Kafka""";
 
     private Main() {
@@ -27,6 +31,11 @@ public final class Main {
             case "create" -> Client.create(rest[0], rest[1], Arrays.copyOfRange(rest, 2, rest.length));
             case "produce" -> Client.produce(rest[0], rest[1]);
             case "consume" -> Client.consume(rest[0], rest[1]);
+            case "read-checkpoints" -> new Checkpoints().read(Path.of(rest[0]), Integer.parseInt(rest[1]),
+                    System.out);
+            case "write-checkpoints" -> new Checkpoints().write(Path.of(rest[0]), Integer.parseInt(rest[1]),
+                    Long.parseLong(rest[2]));
+            case "epochs" -> new Checkpoints().obey(System.in, System.out);
             case "version" -> System.out.println(
                     org.apache.kafka.common.utils.AppInfoParser.getVersion());
             default -> {
