@@ -1,8 +1,8 @@
 /* engine/engine_internal.h -- What the files of the engine share about the engine itself.
  *
  * Lock order (docs/THREADS.md): registry -> checkpoint -> commit (of a log) -> append (of a log) ->
- * segment cache -> state (of a log) -> committer.  No lock but the first three is held during a
- * sync.
+ * segment cache -> state (of a log) -> committer or preparer.  No lock but the first three is held
+ * during a sync.
  */
 #ifndef STRAND_ENGINE_ENGINE_INTERNAL_H
 #define STRAND_ENGINE_ENGINE_INTERNAL_H

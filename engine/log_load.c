@@ -412,6 +412,7 @@ recover(struct strand_log *log, const struct strand_frontier_slot *slot,
 {
     struct strand_engine *engine = log->engine;
     struct loading loading = {.log = log};
+    bool must_salvage = engine->config.recovery_policy == STRAND_RECOVER_SALVAGE;
     struct strand_recovery_request request = {
         .fs = engine->config.fs,
         .directory = log->directory,
@@ -419,7 +420,8 @@ recover(struct strand_log *log, const struct strand_frontier_slot *slot,
         .read_only = strand_engine_is_read_only(engine),
         .is_foreign = log->is_new || (engine->directory.is_taken_over && slot == NULL),
         .is_same_boot = engine->directory.is_same_boot,
-        .must_salvage = engine->config.recovery_policy == STRAND_RECOVER_SALVAGE,
+        .must_salvage = must_salvage,
+        .scans_all = must_salvage, /* it is damage that is looked for */
         .identity = &log->identity,
         .slot = slot,
         .clean = strand_clean_marker_find(&engine->directory.clean, log->identity.id),

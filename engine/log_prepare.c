@@ -12,9 +12,9 @@
 #include "strandline/fs.h"
 
 #define SECOND_NS INT64_C(1000000000)
+#define SAMPLE_NS (SECOND_NS / 10) /* a rate is measured over so long at least */
 
 enum {
-    SAMPLE_MS = 100,    /* a rate is measured over so long at least */
     IDLE_SECONDS = 10,  /* a log that has written nothing for so long holds nothing */
     RETRY_SECONDS = 10, /* after a failure */
 };
@@ -81,7 +81,7 @@ measure(struct strand_log_preparation *preparation, struct strand_prepare_view *
     int64_t elapsed = view->now_ns - preparation->sample_ns;
     uint64_t bytes = view->appended - preparation->sample_bytes;
 
-    if (elapsed >= SAMPLE_MS * (SECOND_NS / 1000)) {
+    if (elapsed >= SAMPLE_NS) {
         preparation->rate = (int64_t)((double)bytes * (double)SECOND_NS / (double)elapsed);
         preparation->sample_ns = view->now_ns;
         preparation->sample_bytes = view->appended;
@@ -251,7 +251,7 @@ distance_to_ask(const struct strand_log_preparation *preparation,
     const struct strand_preparer_sizes *sizes = &strand_preparer_of(preparation->log)->sizes;
     int64_t prepared = view->prepared_end - view->size - target_of(preparation) / 2;
     int64_t until_next = view->segment_bytes - view->size - next_margin(preparation, view);
-    int64_t distance = sizes->least;
+    int64_t distance = clamp(preparation->rate / 4, sizes->least, sizes->most);
 
     if (view->now_ns < preparation->retry_ns)
         return (uint64_t)distance;

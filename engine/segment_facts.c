@@ -63,7 +63,8 @@ walk_to(const struct strand_log_segment *segment, struct walk *walk, int64_t siz
     int64_t offset = -1;
 
     int status = scan(segment, walk, size);
-    while (status == STRAND_OK && walk->at.stop != STRAND_SCAN_END) {
+    while (status == STRAND_OK && walk->at.stop != STRAND_SCAN_END &&
+           walk->at.stop != STRAND_SCAN_ZEROS) {
         status = strand_segment_find_whole(&segment->file->file, walk->at.position, size,
                                            walk->at.end_offset, true, &position, &offset, NULL);
         if (status != STRAND_OK || position < 0)

@@ -31,14 +31,15 @@ is_derived_suffix(const char *name)
            strand_recovery_has_suffix(name, ".txnindex");
 }
 
-static bool
-is_tail_to_cut(const struct strand_recovery *recovery)
+/* The first kept file from INDEX on that ends with more than is kept of it: damage in the last one,
+ * or prepared space, which a segment may still have when it was rolled just before.  BEHIND: none.
+ */
+static size_t
+next_to_cut(const struct strand_recovery *recovery, size_t index)
 {
-    if (recovery->behind == recovery->old_count)
-        return false;
-    const struct strand_recovery_file *last = &recovery->files[recovery->behind - 1];
-
-    return last->kept < last->size;
+    while (index < recovery->behind && recovery->files[index].kept >= recovery->files[index].size)
+        index++;
+    return index;
 }
 
 /* Of what is cut or goes, and of the segment that becomes the last one: an index beside that would
@@ -46,11 +47,11 @@ is_tail_to_cut(const struct strand_recovery *recovery)
 static int
 remove_derived_of_changed(const struct strand_recovery *recovery)
 {
-    size_t first = recovery->behind;
+    size_t first = next_to_cut(recovery, recovery->old_count);
 
-    if (first == recovery->file_count && !is_tail_to_cut(recovery))
+    if (first == recovery->file_count)
         return STRAND_OK;
-    if (first > 0)
+    if (first == recovery->behind && first > 0)
         first--;
     return strand_kafka_files_remove(recovery->request->fs, recovery->request->directory,
                                      recovery->files[first].base_offset, recovery->log->log_end);
@@ -198,9 +199,9 @@ shorten(const struct strand_file *file, int64_t size)
 
 /* In place, unless a hard-linked copy would lose the bytes, too. */
 static int
-cut_tail(const struct strand_recovery *recovery)
+cut_tail(const struct strand_recovery *recovery, size_t index)
 {
-    const struct strand_recovery_file *segment = &recovery->files[recovery->behind - 1];
+    const struct strand_recovery_file *segment = &recovery->files[index];
     char name[STRAND_SEGMENT_NAME_SIZE];
     char path[STRAND_PATH_SIZE_MAX];
     struct strand_file file;
@@ -274,8 +275,12 @@ strand_recovery_cut(struct strand_recovery *recovery)
     }
     if (status == STRAND_OK)
         status = remove_old(recovery);
-    if (status == STRAND_OK && is_tail_to_cut(recovery))
-        status = cut_tail(recovery);
+    for (size_t i = recovery->old_count; status == STRAND_OK; i++) {
+        i = next_to_cut(recovery, i);
+        if (i == recovery->behind)
+            break;
+        status = cut_tail(recovery, i);
+    }
     return status;
 }
 

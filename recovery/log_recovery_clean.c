@@ -97,6 +97,7 @@ describe(struct strand_recovery *recovery, const struct strand_clean_entry *clea
     log->log_end = clean->log_end;
     log->durable_end = clean->log_end;
     log->epochs_before = (int32_t)log->epochs.count;
+    (void)strand_leader_epochs_cut_from_start(&log->epochs, clean->log_start); /* in memory */
     recovery->behind = recovery->file_count;
 }
 

@@ -291,8 +291,8 @@ check_join(const struct strand_recovery *recovery, size_t index, int64_t end_off
             base_offset < end_offset ? "below" : "above", end_offset);
 }
 
-/* Did the scan of file INDEX stop where the log goes on all the same?  Zeros at the end of a sealed
- * segment, all of it durable, are space that nobody got round to giving back. */
+/* Did the scan of file INDEX stop where the log goes on all the same?  Zeros at the end of a file
+ * are prepared space: nothing stood there if the next file begins just where the batches end. */
 static bool
 goes_on(const struct strand_recovery *recovery, size_t index,
         const struct strand_scan_result *result)
@@ -303,8 +303,7 @@ goes_on(const struct strand_recovery *recovery, size_t index,
         return false;
     if (index + 1 == recovery->file_count)
         return true; /* prepared space of the active segment */
-    return result->end_offset <= recovery->bound &&
-           recovery->files[index + 1].base_offset == result->end_offset;
+    return recovery->files[index + 1].base_offset == result->end_offset;
 }
 
 static void

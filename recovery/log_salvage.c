@@ -144,7 +144,6 @@ fit_epochs(struct salvage *salvage, int32_t epoch, int64_t offset)
     bool is_changed;
 
     salvage->plan.epochs_changed = true;
-    (void)strand_leader_epochs_cut_from_end(epochs, offset, false);
     while (strand_leader_epochs_newest(epochs) > epoch)
         (void)strand_leader_epochs_cut_from_end(
             epochs, epochs->entries[epochs->count - 1].start_offset, false);
@@ -383,8 +382,10 @@ check_bound(struct salvage *salvage)
 int
 strand_recovery_salvage(struct strand_recovery *recovery, struct strand_salvage *out_salvage)
 {
-    struct salvage salvage = {
-        .recovery = recovery, .report = out_salvage, .plan = {.recovery = recovery}, .epoch = -1};
+    struct salvage salvage = {.recovery = recovery,
+                              .report = out_salvage,
+                              .plan = {.recovery = recovery, .report = out_salvage},
+                              .epoch = -1};
 
     strand_assert(!recovery->request->read_only);
     strand_assert(recovery->log->verdict == STRAND_VERDICT_CORRUPT);
@@ -396,9 +397,8 @@ strand_recovery_salvage(struct strand_recovery *recovery, struct strand_salvage 
         check_bound(&salvage);
         status = strand_salvage_apply(&salvage.plan);
     }
-    if (status == STRAND_ERR_NO_SPACE || status == STRAND_ERR_EXISTS) {
-        give_up(&salvage, status == STRAND_ERR_NO_SPACE ? "no room to save what would be taken out"
-                                                        : "two segments would have one name");
+    if (status == STRAND_ERR_NO_SPACE) {
+        give_up(&salvage, "no room to save what would be taken out");
         status = STRAND_OK;
     }
     strand_leader_epochs_deinit(&salvage.plan.epochs);

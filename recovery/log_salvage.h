@@ -19,6 +19,7 @@ struct strand_salvage_cut {
 
 struct strand_salvage_plan {
     struct strand_recovery *recovery;
+    struct strand_salvage *report;
     struct strand_salvage_cut *cuts; /* owned; ascending by file and position */
     size_t cut_count;
     size_t cut_capacity;
@@ -28,7 +29,7 @@ struct strand_salvage_plan {
     bool ignores_bound;
 };
 
-/* Each step is durable before the next.  STRAND_ERR_EXISTS: a name that is needed is taken. */
+/* Each step is durable before the next. */
 STRAND_MUST_USE int strand_salvage_apply(const struct strand_salvage_plan *plan);
 
 #endif

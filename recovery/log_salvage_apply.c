@@ -21,10 +21,12 @@
 #include "storage/topic_name.h"
 
 static int
-remove_file(const struct strand_recovery *recovery, const char *name)
+remove_file(const struct strand_recovery *recovery, size_t index)
 {
-    int status = strand_recovery_remove(recovery, name);
+    char name[STRAND_SEGMENT_NAME_SIZE];
 
+    strand_segment_name_format(recovery->files[index].base_offset, name);
+    int status = strand_recovery_remove(recovery, name);
     return status == STRAND_OK ? strand_recovery_sync_directory(recovery) : status;
 }
 
@@ -79,10 +81,10 @@ find_rest(const struct strand_salvage_plan *plan, const struct strand_salvage_cu
     return range_count;
 }
 
-/* The base offset of the batch at POSITION, as the name of a file: it must be free. */
+/* The base offset of the batch at POSITION of FILE; *OUT_IS_TAKEN: it names another file. */
 static int
-choose_name(const struct strand_salvage_plan *plan, const struct strand_file *file,
-            int64_t position, char out_name[STRAND_SEGMENT_NAME_SIZE])
+find_name(const struct strand_salvage_plan *plan, const struct strand_file *file, int64_t position,
+          int64_t *out_base_offset, bool *out_is_taken)
 {
     const struct strand_recovery *recovery = plan->recovery;
     uint8_t header[STRAND_BATCH_HEADER_SIZE];
@@ -90,14 +92,30 @@ choose_name(const struct strand_salvage_plan *plan, const struct strand_file *fi
     int status = strand_file_read_exactly(file, header, sizeof header, position);
     if (status != STRAND_OK)
         return status;
-    int64_t base_offset = strand_batch_base_offset(header);
+    *out_base_offset = strand_batch_base_offset(header);
+    *out_is_taken = false;
     /* Below the bound a file of that name has gone already: it held what this one holds. */
     for (size_t i = 0; i < recovery->file_count; i++)
-        if (recovery->files[i].base_offset == base_offset && base_offset >= recovery->bound)
-            return strand_fail(STRAND_ERR_EXISTS, "salvage %s: there are two segments %" PRId64,
-                               recovery->request->name, base_offset);
-    strand_segment_name_format(base_offset, out_name);
+        if (recovery->files[i].base_offset == *out_base_offset &&
+            *out_base_offset >= recovery->bound)
+            *out_is_taken = true;
     return STRAND_OK;
+}
+
+/* What is left of file INDEX stands above the bound, where another file begins just there: perhaps
+ * a copy of it that an interrupted salvage made. */
+static int
+save_rest(const struct strand_salvage_plan *plan, size_t index,
+          const struct strand_recovery_range *ranges, size_t count, int64_t offset)
+{
+    int status = STRAND_OK;
+
+    for (size_t i = 0; i < count && status == STRAND_OK; i++) {
+        status =
+            strand_recovery_save(plan->recovery, index, ranges[i].position, ranges[i].size, offset);
+        plan->report->cut_bytes += ranges[i].size;
+    }
+    return status;
 }
 
 /* Replace the file of CUT by RANGES of it. */
@@ -106,22 +124,24 @@ replace_file(const struct strand_salvage_plan *plan, const struct strand_salvage
              const struct strand_recovery_range *ranges, size_t count)
 {
     struct strand_recovery *recovery = plan->recovery;
-    char old_name[STRAND_SEGMENT_NAME_SIZE];
+    int64_t base_offset = recovery->files[cut->index].base_offset;
+    bool is_taken = false;
     char name[STRAND_SEGMENT_NAME_SIZE];
     char path[STRAND_PATH_SIZE_MAX];
     struct strand_file file;
 
-    strand_segment_name_format(recovery->files[cut->index].base_offset, old_name);
-    memcpy(name, old_name, sizeof name);
     int status = strand_recovery_open_segment(recovery, cut->index, path, &file);
     if (status != STRAND_OK)
         return status;
     if (cut->takes_name)
-        status = choose_name(plan, &file, ranges[0].position, name);
-    if (status == STRAND_OK)
+        status = find_name(plan, &file, ranges[0].position, &base_offset, &is_taken);
+    strand_segment_name_format(base_offset, name);
+    if (status == STRAND_OK && !is_taken)
         status = strand_recovery_copy(recovery, &file, ranges, count, name);
     strand_file_discard(&file); /* nothing was written to it */
-    return status == STRAND_OK && cut->takes_name ? remove_file(recovery, old_name) : status;
+    if (status == STRAND_OK && is_taken)
+        status = save_rest(plan, cut->index, ranges, count, base_offset);
+    return status == STRAND_OK && cut->takes_name ? remove_file(recovery, cut->index) : status;
 }
 
 /* The file of CUTS[0..COUNT), all of which are saved. */
@@ -130,18 +150,12 @@ change_file(const struct strand_salvage_plan *plan, const struct strand_salvage_
             size_t count)
 {
     struct strand_recovery_range *ranges = malloc((count + 1) * sizeof *ranges);
-    char name[STRAND_SEGMENT_NAME_SIZE];
-    int status;
 
     if (ranges == NULL)
         return strand_fail(STRAND_ERR_NO_MEMORY, "salvage %s", plan->recovery->request->name);
     size_t range_count = find_rest(plan, cuts, count, ranges);
-    if (range_count > 0) {
-        status = replace_file(plan, &cuts[0], ranges, range_count);
-    } else {
-        strand_segment_name_format(plan->recovery->files[cuts[0].index].base_offset, name);
-        status = remove_file(plan->recovery, name);
-    }
+    int status = range_count > 0 ? replace_file(plan, &cuts[0], ranges, range_count)
+                                 : remove_file(plan->recovery, cuts[0].index);
     free(ranges);
     return status;
 }

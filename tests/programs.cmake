@@ -123,6 +123,7 @@ strandline_unit_test(open_kafka)
 strandline_unit_test(preparer)
 strandline_unit_test(preparer_threads)
 strandline_unit_test(record_reader)
+strandline_unit_test(recovery_policy)
 strandline_unit_test(segment)
 strandline_unit_test(segment_scan)
 strandline_unit_test(segment_facts)
@@ -153,6 +154,9 @@ endif()
 
 strandline_program_test(stress appends_and_syncs)
 strandline_program_test(stress readers_and_cuts)
+add_test(NAME stress.readers_and_cuts_prepared COMMAND stress_readers_and_cuts prepared)
+set_tests_properties(stress.readers_and_cuts_prepared PROPERTIES
+    LABELS stress TIMEOUT 600 ENVIRONMENT "${strandline_test_environment}")
 strandline_program_test(crash power_cuts)
 
 # What needs a file system of its own, which only root can mount.

@@ -33,8 +33,8 @@ enum strand_engine_flag {
 enum strand_recovery_policy {
     STRAND_RECOVER_QUARANTINE = 0, /* open it quarantined: readable around the damage, unchanged */
     STRAND_RECOVER_REFUSE = 1,     /* fail the opening with STRAND_ERR_CORRUPT */
-    STRAND_RECOVER_SALVAGE = 2,    /* keep every whole batch, save the rest as cut-<offset>.bytes,
-                                      declare the gaps, and serve what is left */
+    STRAND_RECOVER_SALVAGE = 2, /* read all of every log, keep every whole batch, save the rest as
+                                   cut-<offset>.bytes, declare the gaps, serve what is left */
 };
 
 /* Space that is got ready in front of the log end, in the background. */

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/engine_internal.h"
 #include "strandline/strandline.h"
 
 enum { WRITERS = 3, READERS = 2, APPENDS = 400, LOGS = 3, VALUE_SIZE = 100 };
@@ -169,8 +170,9 @@ cut_records(void *argument)
     return NULL;
 }
 
+/* With the argument "prepared" zeros are written in front of the log ends meanwhile. */
 int
-main(void)
+main(int argc, char **argv)
 {
     char directory[] = "/tmp/strandline-stress-XXXXXX";
     struct strand_engine_options options = {
@@ -180,8 +182,11 @@ main(void)
     pthread_t threads[WRITERS + READERS + 1];
     int count = 0;
 
+    if (argc > 1 && strcmp(argv[1], "prepared") == 0)
+        options.preparation = STRAND_PREPARE_ZERO;
     if (mkdtemp(directory) == NULL || strand_engine_open(directory, &options, &engine) != STRAND_OK)
         fail("open");
+    engine->preparer.sizes = (struct strand_preparer_sizes){300, 512, 2048, 256, 64};
     for (int i = 0; i < LOGS; i++)
         if (strand_log_open(engine, "orders", i, &log_options, &logs[i]) != STRAND_OK)
             fail("open a log");
