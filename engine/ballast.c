@@ -78,7 +78,7 @@ strand_ballast_take(struct strand_ballast *ballast)
         return;
     bool is_there = fs->kind(fs->context, path) == STRAND_FS_FILE;
     if (!is_there && fs->volume(fs->context, ballast->directory, &volume) == 0 &&
-        volume.free_bytes >= STRAND_BALLAST_FREE_MIN)
+        volume.free_bytes >= STRAND_BALLAST_SIZE)
         is_there = allocate(fs, path);
     atomic_store(&ballast->is_there, is_there);
 }

@@ -6,7 +6,7 @@
  *
  * Not there is no failure: a directory without one works, until its disk is full.
  *
- * Threading: any thread may release; one at a time takes.
+ * Threading: any thread.
  */
 #ifndef STRAND_ENGINE_BALLAST_H
 #define STRAND_ENGINE_BALLAST_H
@@ -22,7 +22,6 @@
 
 enum {
     STRAND_BALLAST_SIZE = 1 << 20,
-    STRAND_BALLAST_FREE_MIN = 8 << 20, /* what must be free before it is taken back */
 };
 
 struct strand_ballast {
@@ -38,7 +37,7 @@ void strand_ballast_init(struct strand_ballast *ballast, const struct strand_fs 
  * failed may be tried once more.  The sentence of the failure stays. */
 bool strand_ballast_release(struct strand_ballast *ballast, int status);
 
-/* Take it if it is not there and the disk has room for it and as much again. */
+/* Take it if it is not there and the disk has room for it. */
 void strand_ballast_take(struct strand_ballast *ballast);
 
 #endif

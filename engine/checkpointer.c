@@ -132,8 +132,10 @@ store(struct strand_engine *engine, const char *name, const struct strand_checkp
     const char *directory = engine->directory.path;
 
     int status = strand_checkpoint_store(fs, directory, name, checkpoint);
-    if (strand_ballast_release(&engine->directory.ballast, status))
+    if (strand_ballast_release(&engine->directory.ballast, status)) {
         status = strand_checkpoint_store(fs, directory, name, checkpoint);
+        strand_ballast_take(&engine->directory.ballast);
+    }
     return status;
 }
 

@@ -310,8 +310,10 @@ store_marker(struct strand_engine *engine, struct strand_clean_marker *marker)
     const struct strand_fs *fs = engine->config.fs;
 
     int status = strand_clean_marker_store(fs, engine->directory.path, marker);
-    if (strand_ballast_release(&engine->directory.ballast, status))
+    if (strand_ballast_release(&engine->directory.ballast, status)) {
         status = strand_clean_marker_store(fs, engine->directory.path, marker);
+        strand_ballast_take(&engine->directory.ballast);
+    }
     return status;
 }
 
@@ -515,11 +517,13 @@ delete_log(struct strand_engine *engine, struct strand_log *log)
         status = check_deletable(log);
     if (status != STRAND_OK)
         return status;
-    strand_preparer_forget(&engine->preparer, log); /* it goes by the path */
-    status = strand_path_rename(fs, log->directory, path);
-    if (status != STRAND_OK)
-        return status;
+    strand_preparer_forget(&engine->preparer, log); /* both go by the path */
     strand_committer_forget(&engine->committer, log);
+    status = strand_path_rename(fs, log->directory, path);
+    if (status != STRAND_OK) {
+        strand_committer_ask_later(&engine->committer, log); /* it stays, with what is unsynced */
+        return status;
+    }
     unregister(engine, log);
     status = strand_path_sync_directory(fs, engine->directory.path);
     if (status == STRAND_OK)

@@ -285,6 +285,7 @@ make_durable(struct strand_engine *engine)
         status = strand_path_sync_directory(engine->config.fs, engine->directory.path);
     if (status == STRAND_OK && engine->directory.is_taken_over && is_all_healthy(engine))
         status = strand_data_directory_end_takeover(&engine->directory);
+    strand_ballast_take(&engine->directory.ballast);
     return status;
 }
 

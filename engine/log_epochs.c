@@ -6,6 +6,7 @@
  * lies below the log start is nobody's, and opening removes it.
  */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/error.h"
 #include "engine/log_internal.h"
@@ -22,6 +23,38 @@ copy_epochs(struct strand_log *log, struct strand_leader_epochs *out_epochs)
     return status;
 }
 
+/* Whether the disk has the history that the log goes by. */
+static bool
+is_on_disk(struct strand_log *log)
+{
+    struct strand_leader_epochs stored;
+
+    strand_leader_epochs_init(&stored);
+    int status = strand_leader_epochs_load(log->engine->config.fs, log->directory, &stored);
+    strand_mutex_lock(&log->state);
+    bool is_same = status == STRAND_OK && stored.count == log->epochs.count;
+    for (size_t i = 0; is_same && i < stored.count; i++)
+        is_same = stored.entries[i].epoch == log->epochs.entries[i].epoch &&
+                  stored.entries[i].start_offset == log->epochs.entries[i].start_offset;
+    strand_mutex_unlock(&log->state);
+    strand_leader_epochs_deinit(&stored);
+    return is_same;
+}
+
+/* Storing a new history failed with STATUS.  Where the file has its new name already, only the
+ * directory was not synced: either history may survive, and batches of the old one must not
+ * follow. */
+static int
+keep_history(struct strand_log *log, int status)
+{
+    char sentence[STRAND_ERROR_MESSAGE_SIZE_MAX];
+
+    (void)snprintf(sentence, sizeof sentence, "%s", strand_error_message());
+    bool is_kept = is_on_disk(log);
+    status = strand_fail(status, "%s", sentence);
+    return is_kept ? status : strand_log_fail(log, status);
+}
+
 /* Make EPOCHS durable, then the log's; what the log had is in EPOCHS afterwards. */
 static int
 store_epochs(struct strand_log *log, struct strand_leader_epochs *epochs)
@@ -29,10 +62,12 @@ store_epochs(struct strand_log *log, struct strand_leader_epochs *epochs)
     const struct strand_fs *fs = log->engine->config.fs;
 
     int status = strand_leader_epochs_store(fs, log->directory, epochs);
-    if (strand_ballast_release(&log->engine->directory.ballast, status))
+    if (strand_ballast_release(&log->engine->directory.ballast, status)) {
         status = strand_leader_epochs_store(fs, log->directory, epochs);
+        strand_ballast_take(&log->engine->directory.ballast);
+    }
     if (status != STRAND_OK)
-        return status;
+        return keep_history(log, status);
     strand_mutex_lock(&log->state);
     struct strand_leader_epochs old = log->epochs;
     log->epochs = *epochs;

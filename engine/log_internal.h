@@ -142,6 +142,16 @@ STRAND_MUST_USE int strand_log_load(struct strand_engine *engine, const char *to
  * STRAND_ERR_NO_MEMORY. */
 STRAND_MUST_USE int strand_log_recover_loaded(struct strand_log *log);
 
+/* Keep the report on what recovery found (log_report.c).  STRAND_ERR_NO_MEMORY. */
+struct strand_recovered_log;
+STRAND_MUST_USE int strand_log_report_recovered(struct strand_log *log,
+                                                const struct strand_recovered_log *recovered,
+                                                int64_t elapsed_ns);
+
+/* The log could not be recovered, as the last sentence of this thread says: what was made of it is
+ * dropped, it is listed as failed, and nothing of it is served.  STRAND_ERR_NO_MEMORY. */
+STRAND_MUST_USE int strand_log_fail_loading(struct strand_log *log);
+
 /* Write what remains, for a clean close: everything durable, files at their exact size.  Keeps the
  * first failure.  *OUT_IS_CLEAN: the marker may vouch for it, as OUT_ENTRY says. */
 STRAND_MUST_USE int strand_log_finish(struct strand_log *log, struct strand_clean_entry *out_entry,
@@ -263,6 +273,11 @@ STRAND_MUST_USE int strand_log_cut_epochs(struct strand_log *log, int64_t offset
 
 /* The epochs of a log that begins anew at OFFSET, durable. */
 STRAND_MUST_USE int strand_log_reset_epochs(struct strand_log *log, int64_t offset);
+
+/* ---- Trimming (log_trim.c) ---- */
+
+/* Remove the segments that lie wholly below the log start, all but the last. */
+STRAND_MUST_USE int strand_log_drop_trimmed(struct strand_log *log) STRAND_REQUIRES(log->commit);
 
 /* ---- Cutting (log_cut.c) ---- */
 

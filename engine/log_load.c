@@ -149,7 +149,11 @@ adopt_segments(struct strand_log *log, const struct strand_recovered_log *recove
     log->segment_capacity = 0;
     for (size_t i = 0; status == STRAND_OK && i < recovered->segment_count; i++) {
         const struct strand_recovered_segment *kept = &recovered->segments[i];
+        const struct strand_log_segment *before = last_segment(log);
 
+        /* A damaged file may hold batches of any other: offsets that have been listed stay. */
+        if (before != NULL && kept->base_offset <= before->base_offset)
+            continue;
         while (next < noted_count && noted[next]->base_offset < kept->base_offset)
             strand_log_segment_release(noted[next++]);
         if (next < noted_count && noted[next]->base_offset == kept->base_offset) {
@@ -326,84 +330,6 @@ adopt(struct strand_log *log, struct strand_recovered_log *recovered,
     return make_servable(log);
 }
 
-/* ---- The report ---- */
-
-/* STRAND_ERR_NO_MEMORY. */
-static int
-store_report(struct strand_log *log, const struct strand_recovery_report *from)
-{
-    struct strand_recovery_report *report = malloc(sizeof *report);
-    char *reason = strdup(from->reason);
-
-    if (report == NULL || reason == NULL) {
-        free(report);
-        free(reason);
-        return strand_fail(STRAND_ERR_NO_MEMORY, "recover %s", log->name);
-    }
-    *report = *from;
-    report->topic = log->topic;
-    report->partition = log->partition;
-    report->reason = reason;
-    report->is_same_boot = log->engine->directory.is_same_boot;
-    log->report = report;
-    return STRAND_OK;
-}
-
-static int
-report_recovered(struct strand_log *log, const struct strand_recovered_log *recovered,
-                 int64_t elapsed_ns)
-{
-    int64_t batches = 0;
-    int64_t files = 0;
-
-    for (size_t i = 0; i < recovered->segment_count; i++) {
-        batches += recovered->segments[i].batch_count;
-        files += recovered->segments[i].start_position == 0;
-    }
-    struct strand_recovery_report report = {
-        .verdict = recovered->verdict,
-        .reason = recovered->reason,
-        .log_start = log->log_start,
-        .log_end = log->log_end,
-        .durable_end = recovered->durable_end,
-        .segment_count = files,
-        .scanned_count = recovered->scanned_count,
-        .bytes_read = recovered->bytes_read,
-        .bytes_rewritten = recovered->bytes_rewritten,
-        .batches_kept = batches,
-        .cut_bytes = recovered->cut_bytes,
-        .cut_first_offset = recovered->cut_first_offset,
-        .corrupt_first = recovered->corrupt_first,
-        .corrupt_next = recovered->corrupt_next,
-        .epochs_before = recovered->epochs_before,
-        .epochs_after = (int32_t)log->epochs.count,
-        .is_foreign = recovered->is_foreign,
-        .elapsed_ns = elapsed_ns,
-    };
-    return store_report(log, &report);
-}
-
-/* What was made of the log so far is dropped: it is listed, with the last sentence of this thread,
- * and nothing of it is served. */
-static int
-fail_loading(struct strand_log *log)
-{
-    struct strand_recovery_report report = {.verdict = STRAND_VERDICT_FAILED,
-                                            .reason = log->reason,
-                                            .durable_end = -1,
-                                            .cut_first_offset = -1,
-                                            .corrupt_first = -1,
-                                            .corrupt_next = -1,
-                                            .epochs_before = -1};
-
-    (void)snprintf(log->reason, sizeof log->reason, "%s", strand_error_message());
-    log->health = STRAND_LOG_FAILED;
-    while (log->segment_count > 0)
-        strand_log_segment_release(log->segments[--log->segment_count]);
-    strand_engine_notice(log->engine, 3, "%s could not be recovered: %s", log->name, log->reason);
-    return store_report(log, &report);
-}
-
 /* ---- Loading ---- */
 
 static int
@@ -468,7 +394,8 @@ load(struct strand_log *log)
     status = adopt(log, &recovered, recovered.is_foreign ? NULL : slot, log->kafka.committed);
     log->first_generation = log->generation;
     if (status == STRAND_OK)
-        status = report_recovered(log, &recovered, fs->monotonic_ns(fs->context) - began_ns);
+        status =
+            strand_log_report_recovered(log, &recovered, fs->monotonic_ns(fs->context) - began_ns);
     strand_recovered_log_deinit(&recovered);
     return status;
 }
@@ -495,7 +422,8 @@ strand_log_recover_loaded(struct strand_log *log)
         status = load(log);
     }
     strand_mutex_unlock(&log->commit);
-    return status == STRAND_OK || status == STRAND_ERR_NO_MEMORY ? status : fail_loading(log);
+    return status == STRAND_OK || status == STRAND_ERR_NO_MEMORY ? status
+                                                                 : strand_log_fail_loading(log);
 }
 
 static int identify(struct strand_log *log) STRAND_REQUIRES(log->commit);
@@ -525,7 +453,7 @@ strand_log_load(struct strand_engine *engine, const char *topic, int32_t partiti
     status = identify(log);
     strand_mutex_unlock(&log->commit);
     if (status != STRAND_OK && status != STRAND_ERR_NO_MEMORY)
-        status = fail_loading(log);
+        status = strand_log_fail_loading(log);
     if (status != STRAND_OK) {
         strand_log_object_destroy(log);
         return status;

@@ -383,8 +383,9 @@ clean_entry_of(struct strand_log *log)
 
 static int finish_healthy(struct strand_log *log) STRAND_REQUIRES(log->commit);
 
-/* The slot is written also where nothing was appended: the high watermark of a replicated log moves
- * between rounds. */
+/* What opening would remove goes before the marker describes the rest: a segment that was the last
+ * one when the log start passed it, and epochs of batches that never came.  The slot is written
+ * also where nothing was appended: the high watermark of a replicated log moves between rounds. */
 static int
 finish_healthy(struct strand_log *log)
 {
@@ -392,6 +393,10 @@ finish_healthy(struct strand_log *log)
 
     if (status == STRAND_OK)
         status = strand_log_unprepare(log);
+    if (status == STRAND_OK)
+        status = strand_log_drop_trimmed(log);
+    if (status == STRAND_OK && log->is_replicated)
+        status = strand_log_learn_epochs(log, NULL, 0);
     return status == STRAND_OK && log->is_replicated ? strand_log_write_slot(log, 0, false)
                                                      : status;
 }

@@ -21,6 +21,9 @@
 struct window {
     struct strand_log_segment *segment; /* held by a reference */
     int64_t position;                   /* a batch boundary at or before what is looked for */
+    int64_t expected;                   /* base offset of the batch there, */
+    bool is_exact;                      /* exactly, as of all that follow; else at the lowest */
+    bool is_exact_first;                /* that one alone */
     int64_t size;                       /* bytes that may be read */
     int64_t limit;                      /* offset that isolation allows to read up to */
     int64_t next_base;                  /* where damage in this segment ends at the latest */
@@ -36,54 +39,6 @@ struct span {
     int64_t walked_to; /* position behind the last header looked at, and the end offset there */
     int64_t walked_end;
 };
-
-/* A reader beside a writer: has the log been cut since it was opened here? */
-static bool
-was_cut_elsewhere(const struct strand_log *log)
-{
-    const struct strand_engine *engine = log->engine;
-    struct strand_frontier *frontier = NULL;
-    struct strand_frontier_slot slot;
-    int64_t bad_slots;
-
-    if (!strand_engine_is_read_only(engine) || engine->directory.was_kafkas ||
-        strand_frontier_open(engine->config.fs, engine->directory.path, false, &frontier,
-                             &bad_slots) != STRAND_OK)
-        return false;
-    bool was_cut = strand_frontier_find(frontier, log->identity.id, &slot) &&
-                   slot.generation != log->first_generation;
-    (void)strand_frontier_close(frontier);
-    return was_cut;
-}
-
-int
-strand_log_fail_read(const struct strand_log *log, int64_t first, int64_t next, int status)
-{
-    char reason[STRAND_ERROR_MESSAGE_SIZE_MAX / 2];
-    bool is_damage = status == STRAND_ERR_BATCH || status == STRAND_ERR_MAGIC;
-
-    (void)snprintf(reason, sizeof reason, "%s", strand_error_message());
-    if ((is_damage || status == STRAND_ERR_IO) && was_cut_elsewhere(log)) {
-        status = strand_fail(STRAND_ERR_TRUNCATED,
-                             "read %s: another process has truncated it: open it again", log->name);
-        strand_error_set_offsets(first, next);
-        return status;
-    }
-    return is_damage ? strand_log_fail_corrupt(log, first, next, reason)
-                     : strand_fail(status, "%s", reason);
-}
-
-int
-strand_log_fail_corrupt(const struct strand_log *log, int64_t first, int64_t next,
-                        const char *reason)
-{
-    int status = strand_fail(STRAND_ERR_CORRUPT,
-                             "read %s: offsets %" PRId64 " to %" PRId64 " are damaged: %s",
-                             log->name, first, next - 1, reason);
-
-    strand_error_set_offsets(first, next);
-    return status;
-}
 
 static int64_t
 next_base_locked(const struct strand_log *log, size_t index)
@@ -178,9 +133,14 @@ find_window_locked(struct strand_log *log, int64_t offset, int isolation, struct
 
     struct strand_log_segment *segment = log->segments[index];
     int64_t relative = offset > segment->base_offset ? offset - segment->base_offset : 0;
-    int64_t position = strand_sparse_index_floor(&segment->index, (uint32_t)relative);
+    struct strand_sparse_entry entry =
+        strand_sparse_index_floor(&segment->index, (uint32_t)relative);
+    bool is_indexed = entry.position > segment->start_position;
     window->segment = segment;
-    window->position = position > segment->start_position ? position : segment->start_position;
+    window->position = is_indexed ? entry.position : segment->start_position;
+    window->expected = segment->base_offset + (is_indexed ? entry.relative_offset : 0);
+    window->is_exact = !log->may_have_gaps;
+    window->is_exact_first = window->is_exact || is_indexed;
     window->size = segment->size;
     window->next_base = next_base_locked(log, index);
     segment->references++;
@@ -211,6 +171,27 @@ look_at_header(const struct window *window, int64_t position,
     return status;
 }
 
+/* Base offsets lie outside the CRC, and whoever asks for an offset sees no batch that does not
+ * claim it: what a header says must fit the batch in front of it, and the segment behind this one.
+ */
+static int
+check_place(const struct window *window, const uint8_t *header, int64_t position, int64_t expected)
+{
+    bool is_exact = position == window->position ? window->is_exact_first : window->is_exact;
+    int64_t base_offset = strand_batch_base_offset(header);
+
+    if (base_offset < expected || (is_exact && base_offset > expected))
+        return strand_fail(STRAND_ERR_BATCH,
+                           "base offset %" PRId64 " at byte %" PRId64 ", expected %" PRId64,
+                           base_offset, position, expected);
+    if (strand_batch_end_offset(header) > window->next_base)
+        return strand_fail(STRAND_ERR_BATCH,
+                           "the batch at byte %" PRId64 " ends at offset %" PRId64
+                           ", but the segment at %" PRId64,
+                           position, strand_batch_end_offset(header), window->next_base);
+    return STRAND_OK;
+}
+
 /* STATUS says that no batch stands at *POSITION, where *EXPECTED or more was due.  If the next
  * whole one is not above OFFSET the walk goes on there; else what lies between is what cannot be
  * read. */
@@ -219,7 +200,7 @@ step_over(const struct window *window, int64_t offset, int status, int64_t *posi
           int64_t *expected)
 {
     const struct strand_log_segment *segment = window->segment;
-    int64_t least = *expected >= 0 ? *expected : segment->base_offset;
+    int64_t least = *expected;
     char reason[STRAND_ERROR_MESSAGE_SIZE_MAX];
     int64_t found_position = -1;
     int64_t found_offset = -1;
@@ -247,14 +228,12 @@ find_span(const struct window *window, int64_t offset, uint32_t max_bytes, struc
     const uint8_t *header = space;
     struct span span = {.position = window->position, .next_offset = offset};
     int64_t position = window->position;
-    int64_t expected = -1; /* lowest base offset of the next batch; -1: the first looked at */
+    int64_t expected = window->expected; /* base offset of the next batch, at the lowest */
 
     while (position < window->size) {
         int status = look_at_header(window, position, space, &header);
-        if (status == STRAND_OK && strand_batch_base_offset(header) < expected)
-            status = strand_fail(STRAND_ERR_BATCH,
-                                 "base offset %" PRId64 " at byte %" PRId64 " is below %" PRId64,
-                                 strand_batch_base_offset(header), position, expected);
+        if (status == STRAND_OK)
+            status = check_place(window, header, position, expected);
         if (status != STRAND_OK && span.size > 0)
             break; /* what is in front of the damage is good */
         if (status != STRAND_OK) {
@@ -277,7 +256,7 @@ find_span(const struct window *window, int64_t offset, uint32_t max_bytes, struc
         position += size;
     }
     span.walked_to = position;
-    span.walked_end = expected >= 0 ? expected : window->segment->base_offset;
+    span.walked_end = expected;
     *out_span = span;
     return STRAND_OK;
 }
@@ -361,6 +340,10 @@ hold_window(struct strand_log *log, int64_t offset, int isolation, struct window
         strand_mutex_unlock(&log->state);
         strand_log_segment_release(window->segment);
         window->segment = NULL;
+        if (status == STRAND_ERR_NOT_FOUND && strand_engine_is_read_only(log->engine))
+            return strand_fail(STRAND_ERR_TRUNCATED,
+                               "read %s: another process has removed a segment: open it again",
+                               log->name);
         if (status != STRAND_OK && !is_gone)
             return status;
     }

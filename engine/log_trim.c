@@ -32,11 +32,17 @@ take_trimmed(struct strand_log *log, struct strand_log_segment **out_gone)
 }
 
 /* Unlink oldest first: what a power cut leaves is a shorter head, which the slot disowns. */
-static int
-drop_trimmed(struct strand_log *log)
+int
+strand_log_drop_trimmed(struct strand_log *log)
 {
-    struct strand_log_segment **gone =
-        malloc(log->segment_count * sizeof(struct strand_log_segment *));
+    strand_mutex_lock(&log->state);
+    size_t capacity = log->segment_count;
+    bool is_any = capacity > 1 && log->segments[1]->base_offset <= log->log_start;
+    strand_mutex_unlock(&log->state);
+    if (!is_any)
+        return STRAND_OK;
+
+    struct strand_log_segment **gone = malloc(capacity * sizeof(struct strand_log_segment *));
     int status = STRAND_OK;
 
     if (gone == NULL)
@@ -60,7 +66,7 @@ trim_gated(struct strand_log *log, int64_t offset)
     strand_mutex_unlock(&log->state);
 
     if (offset <= log_start)
-        return STRAND_OK;
+        return strand_log_drop_trimmed(log); /* one that was the last may not be that any more */
     if (offset > high_watermark)
         return strand_fail(STRAND_ERR_OUT_OF_RANGE,
                            "trim %s to %" PRId64 ": it is above the high watermark %" PRId64,
@@ -77,7 +83,9 @@ trim_gated(struct strand_log *log, int64_t offset)
         strand_mutex_unlock(&log->state);
         strand_checkpointer_note(log->engine, 0);
         strand_log_trim_epochs(log);
-        return drop_trimmed(log);
+        status = strand_log_drop_trimmed(log);
+        strand_ballast_take(&log->engine->directory.ballast);
+        return status;
     }
     strand_mutex_lock(&log->state); /* not durable: to be trimmed again */
     log->log_start = log_start;

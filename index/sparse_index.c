@@ -49,7 +49,7 @@ strand_sparse_index_add(struct strand_sparse_index *index, uint32_t relative_off
     index->count++;
 }
 
-uint32_t
+struct strand_sparse_entry
 strand_sparse_index_floor(const struct strand_sparse_index *index, uint32_t relative_offset)
 {
     uint32_t low = 0;
@@ -63,7 +63,7 @@ strand_sparse_index_floor(const struct strand_sparse_index *index, uint32_t rela
         else
             high = middle;
     }
-    return low == 0 ? 0 : index->entries[low - 1].position;
+    return low == 0 ? (struct strand_sparse_entry){0, 0} : index->entries[low - 1];
 }
 
 void

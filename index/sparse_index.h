@@ -38,9 +38,9 @@ void strand_sparse_index_deinit(struct strand_sparse_index *index);
 void strand_sparse_index_add(struct strand_sparse_index *index, uint32_t relative_offset,
                              uint32_t position);
 
-/* Position of the last remembered batch that begins at or below RELATIVE_OFFSET; 0 without one. */
-uint32_t strand_sparse_index_floor(const struct strand_sparse_index *index,
-                                   uint32_t relative_offset);
+/* The last remembered batch that begins at or below RELATIVE_OFFSET; all zeros without one. */
+struct strand_sparse_entry strand_sparse_index_floor(const struct strand_sparse_index *index,
+                                                     uint32_t relative_offset);
 
 /* Forget what lies at or behind POSITION. */
 void strand_sparse_index_cut(struct strand_sparse_index *index, uint32_t position);

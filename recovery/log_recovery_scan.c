@@ -69,14 +69,19 @@ passes_epoch_test(struct visit *visit, const uint8_t *batch)
     return visit->epoch == visit->epoch_of_file;
 }
 
-/* As Kafka recovers: an epoch that the file already knows is not learnt again. */
+/* As Kafka recovers: an epoch that the file already knows is not learnt again.  A history that was
+ * read, and is empty, has forgotten those of batches below the log start. */
 static int
 learn_epoch(struct strand_recovery *recovery, const uint8_t *batch)
 {
+    const struct strand_recovered_log *log = recovery->log;
     int32_t epoch = strand_batch_leader_epoch(batch);
+    bool is_forgotten = !log->epochs_were_rebuilt && !log->is_foreign &&
+                        strand_batch_end_offset(batch) <= log->log_start;
     bool is_changed = false;
 
-    if (!recovery->learns_epochs || epoch <= strand_leader_epochs_newest(&recovery->log->epochs))
+    if (!recovery->learns_epochs || is_forgotten ||
+        epoch <= strand_leader_epochs_newest(&recovery->log->epochs))
         return STRAND_OK;
     int status = strand_leader_epochs_assign(&recovery->log->epochs, epoch,
                                              strand_batch_base_offset(batch), &is_changed);

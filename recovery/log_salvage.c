@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/error.h"
@@ -89,40 +90,71 @@ add_cut(struct salvage *salvage, int64_t position, int64_t end_position, bool is
 
 /* ---- Which batches are kept ---- */
 
-/* The header behind the batch that ends at POSITION; false: there is none that makes sense. */
+enum next_kind { NEXT_NONE, NEXT_IS_DAMAGED, NEXT_IS_THERE };
+
+/* What stands at POSITION of FILE: HEADER, where it makes sense; nothing, where only prepared space
+ * is there. */
 static int
-read_next(struct salvage *salvage, int64_t position, uint8_t header[STRAND_BATCH_HEADER_SIZE],
-          bool *out_is_there)
+read_header(struct salvage *salvage, const struct strand_file *file, int64_t position,
+            uint8_t header[STRAND_BATCH_HEADER_SIZE], enum next_kind *out_kind)
 {
-    *out_is_there = false;
-    if (salvage->size - position < STRAND_BATCH_HEADER_SIZE)
-        return STRAND_OK;
-    int status =
-        strand_file_read_exactly(&salvage->file, header, STRAND_BATCH_HEADER_SIZE, position);
+    static const uint8_t zeros[STRAND_BATCH_HEADER_SIZE];
+    int64_t file_size;
+    size_t size;
+
+    int status = strand_file_size(file, &file_size);
+    if (status == STRAND_OK)
+        status = strand_file_read(file, header, STRAND_BATCH_HEADER_SIZE, position, &size);
     if (status != STRAND_OK)
         return status;
-    salvage->recovery->log->bytes_read += STRAND_BATCH_HEADER_SIZE;
-    *out_is_there =
-        strand_batch_check_header(header, (size_t)(salvage->size - position)) == STRAND_OK;
+    salvage->recovery->log->bytes_read += (int64_t)size;
+    *out_kind = NEXT_IS_DAMAGED;
+    if (memcmp(header, zeros, size) == 0)
+        *out_kind = NEXT_NONE;
+    else if (size == STRAND_BATCH_HEADER_SIZE &&
+             strand_batch_check_header(header, (size_t)(file_size - position)) == STRAND_OK)
+        *out_kind = NEXT_IS_THERE;
     return STRAND_OK;
 }
 
+/* The header behind the batch that ends at POSITION, which may be in a later file. */
+static int
+read_next(struct salvage *salvage, int64_t position, uint8_t header[STRAND_BATCH_HEADER_SIZE],
+          enum next_kind *out_kind)
+{
+    const struct strand_recovery *recovery = salvage->recovery;
+
+    int status = read_header(salvage, &salvage->file, position, header, out_kind);
+    for (size_t i = salvage->index + 1;
+         i < recovery->file_count && status == STRAND_OK && *out_kind == NEXT_NONE; i++) {
+        char path[STRAND_PATH_SIZE_MAX];
+        struct strand_file file;
+
+        status = strand_recovery_open_segment(recovery, i, path, &file);
+        if (status != STRAND_OK)
+            return status;
+        status = read_header(salvage, &file, 0, header, out_kind);
+        strand_file_discard(&file); /* nothing was written to it */
+    }
+    return status;
+}
+
 /* Base offset and epoch lie outside the CRC.  A batch that leaves offsets out is not believed when
- * the next one fills them; one that contradicts the epoch file only when the next one says the
- * same. */
+ * the next one fills them; one that contradicts the epoch file not when the next one has a lower
+ * epoch, or is damaged: the epoch of one batch may be, and all that follow would fall behind it. */
 static int
 is_confirmed(struct salvage *salvage, const uint8_t *batch, int64_t position, bool contradicts,
              bool *out_is_confirmed)
 {
     uint8_t next[STRAND_BATCH_HEADER_SIZE];
     int64_t end_offset = strand_batch_end_offset(batch);
-    bool is_there;
+    enum next_kind kind;
 
-    int status = read_next(salvage, position + strand_batch_size(batch), next, &is_there);
+    int status = read_next(salvage, position + strand_batch_size(batch), next, &kind);
     if (status != STRAND_OK)
         return status;
-    if (!is_there) {
-        *out_is_confirmed = !contradicts;
+    if (kind != NEXT_IS_THERE) {
+        *out_is_confirmed = !contradicts || kind == NEXT_NONE;
         return STRAND_OK;
     }
     int64_t next_offset = strand_batch_base_offset(next);
@@ -131,23 +163,38 @@ is_confirmed(struct salvage *salvage, const uint8_t *batch, int64_t position, bo
     *out_is_confirmed =
         !fills_gap &&
         (!contradicts || (next_offset >= end_offset &&
-                          strand_batch_leader_epoch(next) == strand_batch_leader_epoch(batch)));
+                          strand_batch_leader_epoch(next) >= strand_batch_leader_epoch(batch)));
     return STRAND_OK;
 }
 
-/* EPOCH begins at OFFSET, if it has not begun before.  Entries that say otherwise go; no batch that
- * is kept has the epoch of one of them, since none is above EPOCH. */
+/* EPOCH begins at OFFSET, if it has not begun before.  Entries that say otherwise go: no batch that
+ * is kept has the epoch of one of them, since none is above EPOCH.  Those of higher epochs that
+ * begin further on say nothing about it, and stay. */
 static int
 fit_epochs(struct salvage *salvage, int32_t epoch, int64_t offset)
 {
     struct strand_leader_epochs *epochs = &salvage->plan.epochs;
+    struct strand_leader_epochs before;
     bool is_changed;
 
+    int status = strand_leader_epochs_copy(epochs, &before);
+    if (status != STRAND_OK)
+        return status;
     salvage->plan.epochs_changed = true;
+    (void)strand_leader_epochs_cut_from_end(epochs, offset, true);
     while (strand_leader_epochs_newest(epochs) > epoch)
         (void)strand_leader_epochs_cut_from_end(
             epochs, epochs->entries[epochs->count - 1].start_offset, false);
-    return strand_leader_epochs_assign(epochs, epoch, offset, &is_changed);
+    status = strand_leader_epochs_assign(epochs, epoch, offset, &is_changed);
+    for (size_t i = 0; i < before.count && status == STRAND_OK; i++) {
+        const struct strand_leader_epoch *entry = &before.entries[i];
+
+        if (entry->epoch > epoch && entry->start_offset > offset)
+            status =
+                strand_leader_epochs_assign(epochs, entry->epoch, entry->start_offset, &is_changed);
+    }
+    strand_leader_epochs_deinit(&before);
+    return status;
 }
 
 static bool
@@ -194,6 +241,21 @@ judge_below_bound(struct salvage *salvage, const uint8_t *batch, int64_t positio
                : status;
 }
 
+/* Above the bound nothing is cut here; but no whole batch is to go because the history was. */
+static int
+judge_above_bound(struct salvage *salvage, const uint8_t *batch, int64_t position)
+{
+    int32_t epoch = strand_batch_leader_epoch(batch);
+    bool is_confirmed_too = false;
+    int status = STRAND_OK;
+
+    if (contradicts_epochs(salvage, batch) && epoch >= 0 && epoch >= salvage->epoch)
+        status = is_confirmed(salvage, batch, position, true, &is_confirmed_too);
+    return status == STRAND_OK && is_confirmed_too
+               ? fit_epochs(salvage, epoch, strand_batch_base_offset(batch))
+               : status;
+}
+
 static int
 judge_batch(void *argument, const uint8_t *batch, int64_t position)
 {
@@ -203,6 +265,8 @@ judge_batch(void *argument, const uint8_t *batch, int64_t position)
 
     if (salvage->plan.end_offset < salvage->recovery->bound)
         status = judge_below_bound(salvage, batch, position, &is_kept);
+    else
+        status = judge_above_bound(salvage, batch, position);
     if (status != STRAND_OK || !is_kept)
         return status != STRAND_OK ? status : STRAND_ERR_EPOCH;
     /* Whatever is cut from here on, the name went with what lay before. */
@@ -328,7 +392,20 @@ read_file(struct salvage *salvage, size_t index)
     return status;
 }
 
-/* The files that hold what is below the bound, and were not taken as they are. */
+/* Above the bound only what adjoins is looked at, for its epochs: the next recovery cuts the rest.
+ */
+static bool
+is_to_be_read(const struct salvage *salvage, size_t index)
+{
+    const struct strand_recovery *recovery = salvage->recovery;
+    int64_t base_offset = recovery->files[index].base_offset;
+
+    if (has_given_up(salvage))
+        return false;
+    return base_offset < recovery->bound || base_offset == salvage->plan.end_offset;
+}
+
+/* The files that hold what is below the bound, and were not taken as they are; and those behind. */
 static int
 read_files(struct salvage *salvage)
 {
@@ -341,7 +418,7 @@ read_files(struct salvage *salvage)
          recovery->files[recovery->scan_from].base_offset < recovery->log->log_start))
         salvage->plan.end_offset = recovery->files[recovery->scan_from].base_offset;
     for (size_t i = recovery->scan_from; i < recovery->file_count; i++) {
-        if (recovery->files[i].base_offset >= recovery->bound || has_given_up(salvage))
+        if (!is_to_be_read(salvage, i))
             break;
         status = read_file(salvage, i);
         if (status != STRAND_OK)

@@ -62,8 +62,10 @@ check_checkpoint(const struct cli_directory_view *view, enum cli_checkpoint_kind
             continue;
         }
         int64_t log_end = log_ends[log - view->logs];
+        /* A process that was killed after it cut the log has not written them anew. */
+        enum cli_level level = log->clean != NULL ? CLI_LEVEL_PROBLEM : CLI_LEVEL_NOTE;
         if (log_end >= 0 && entry->offset > log_end)
-            cli_findings_add(findings, CLI_LEVEL_PROBLEM, "checkpoint", "",
+            cli_findings_add(findings, level, "checkpoint", "",
                              "%s: offset %" PRId64 " of %s/%" PRId32
                              " is above the log end %" PRId64,
                              name, entry->offset, entry->topic, entry->partition, log_end);

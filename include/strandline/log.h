@@ -347,7 +347,7 @@ STRAND_API STRAND_MUST_USE int strand_log_truncate(struct strand_log *log, int64
                                                    int64_t *out_log_end);
 
 /* Forget the records below OFFSET (the head), durably: Kafka's DeleteRecords.  OFFSET at most the
- * high watermark, else STRAND_ERR_OUT_OF_RANGE; at or below the log start nothing happens.  Space
+ * high watermark, else STRAND_ERR_OUT_OF_RANGE; at or below the log start no record goes.  Space
  * comes back in whole segments. */
 STRAND_API STRAND_MUST_USE int strand_log_trim(struct strand_log *log, int64_t offset);
 

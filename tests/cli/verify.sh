@@ -145,6 +145,9 @@ expect "exit code for a damaged strandline.format" 2 "$code"
 restore
 printf '0\n1\nother 7 21\n' >data/recovery-point-offset-checkpoint
 finds 2 '^  problem: recovery-point-offset-checkpoint: offset 21 of other/7 is above the log end 20$'
+rm -f data/strandline.clean
+finds 0 '^  note: recovery-point-offset-checkpoint: offset 21 of other/7 is above the log end 20$'
+restore
 printf '0\n1\nother seven 20\n' >data/recovery-point-offset-checkpoint
 finds 2 '^  problem: .*recovery-point-offset-checkpoint'
 printf '0\n1\nnobody 7 20\n' >data/recovery-point-offset-checkpoint
@@ -161,6 +164,14 @@ finds 2 '^  problem: .*strandline.clean'
 restore
 rm -r data/other-7
 finds 2 '^  problem: strandline.clean: logs that it names and that are not there: 1$'
+
+# A segment that the log start has passed goes with the close.
+restore
+"$strandline" trim other/7 --to 20
+seq 21 30 | "$strandline" append other/7 --segment-bytes 200
+[ ! -e data/other-7/$first.log ] || fail "$(ls data/other-7)"
+finds 0 '^other/7 ok: offsets 20 to 30, 10 records, '
+expect "findings: $(cat out)" 0 "$(grep -c '^  ' out || true)"
 
 # Beside a writer.
 restore

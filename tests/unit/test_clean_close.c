@@ -106,6 +106,56 @@ Test(clean_close, marker_beside_other_data_is_not_believed)
     }
 }
 
+/* It was the last one when the log start passed it. */
+Test(clean_close, segment_below_the_log_start_goes_before_the_marker_is_written)
+{
+    for (int trims_again = 0; trims_again < 2; trims_again++) {
+        fixture_destroy();
+        fixture_create();
+        open_log_of_six();
+        require_ok(strand_log_trim(fixture.log, 6));
+        fixture_fill(8);
+        if (trims_again) {
+            require_ok(strand_log_trim(fixture.log, 6));
+            cr_expect_null(strand_sim_disk_content(fixture.disk,
+                                                   FIXTURE_LOG "/00000000000000000004.log", NULL));
+        }
+        fixture_close();
+        cr_expect_null(
+            strand_sim_disk_content(fixture.disk, FIXTURE_LOG "/00000000000000000004.log", NULL));
+        fixture_open();
+        cr_expect_eq(verdict(), STRAND_VERDICT_CLEAN, "%s", fixture_report().reason);
+        cr_expect_str_eq(fixture_read(6, STRAND_READ_COMMITTED), "6=v 7=v");
+    }
+}
+
+/* The batch below the log start still has the epoch, which the history has forgotten. */
+Test(clean_close, epoch_dropped_at_the_log_start_stays_dropped)
+{
+    for (int is_clean = 0; is_clean < 2; is_clean++) {
+        int32_t epoch = -1;
+
+        fixture_destroy();
+        fixture_create();
+        fixture.log_options.flags |= STRAND_LOG_REPLICATED;
+        fixture_open();
+        require_ok(strand_log_begin_epoch(fixture.log, 7));
+        fixture_fill(3);
+        require_ok(strand_log_set_high_watermark(fixture.log, 1));
+        require_ok(strand_log_trim(fixture.log, 1));
+        require_ok(strand_log_truncate(fixture.log, 1, NULL));
+        if (is_clean)
+            fixture_close();
+        else
+            fixture_kill();
+        fixture_open();
+        cr_expect_eq(verdict(), is_clean ? STRAND_VERDICT_CLEAN : STRAND_VERDICT_WHOLE, "%s",
+                     fixture_report().reason);
+        require_ok(strand_log_epoch_for_offset(fixture.log, 1, &epoch));
+        cr_expect_eq(epoch, -1, "%d", (int)epoch);
+    }
+}
+
 Test(clean_close, damaged_marker_is_none)
 {
     uint8_t data[256];

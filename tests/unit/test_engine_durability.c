@@ -104,6 +104,67 @@ Test(engine_durability, round_does_not_cover_what_was_appended_during_its_sync)
     cr_expect_str_eq(fixture_read(0, STRAND_READ_COMMITTED), "0=a 1=late");
 }
 
+/* ---- The slot knows before anybody is told ---- */
+
+enum { SLOT_SIZE = 64 };
+
+static int64_t told_before_slot;
+
+static int64_t
+look_and_write(struct strand_fs_file *file, const struct strand_fs_part *parts, int count,
+               int64_t position)
+{
+    if (fixture.log != NULL && count == 1 && parts->size == SLOT_SIZE)
+        told_before_slot = fixture_positions().durable_end;
+    return fixture.fs->write_at(file, parts, count, position);
+}
+
+/* A reader in another process goes by the slot, also when the writer is killed here. */
+Test(engine_durability, slot_is_written_before_records_are_told_to_be_durable)
+{
+    hooked = *fixture.fs;
+    hooked.write_at = look_and_write;
+    fixture.engine_options.fs = &hooked;
+    fixture_open();
+    told_before_slot = -1;
+    (void)fixture_append("a");
+    cr_expect_eq(told_before_slot, 0);
+    (void)fixture_append("b");
+    cr_expect_eq(told_before_slot, 1);
+}
+
+/* ---- Segments go one by one ---- */
+
+static int removed_segments;
+
+static int
+look_and_remove(void *context, const char *path)
+{
+    if (strstr(path, ".log") != NULL) {
+        removed_segments++;
+        cr_expect_not(strand_sim_disk_is_dirty(fixture.disk, FIXTURE_LOG), "%s", path);
+    }
+    return fixture.fs->remove(context, path);
+}
+
+/* Where directories keep no order, a hole could be left that looks like damage. */
+Test(engine_durability, each_segment_is_durably_gone_before_the_next_one_goes)
+{
+    hooked = *fixture.fs;
+    hooked.remove = look_and_remove;
+    fixture.engine_options.fs = &hooked;
+    fixture.log_options.segment_bytes = 200;
+    fixture_open();
+    fixture_fill(12);
+    removed_segments = 0;
+    require_ok(strand_log_truncate(fixture.log, 1, NULL));
+    cr_expect_geq(removed_segments, 3);
+    fixture_fill(12);
+    removed_segments = 0;
+    require_ok(strand_log_reset(fixture.log, 20));
+    cr_expect_geq(removed_segments, 3);
+}
+
 /* ---- A gap whose slot is not durable ---- */
 
 static int
@@ -301,31 +362,43 @@ Test(engine_durability, first_epoch_is_durable_before_its_first_batch)
 /* A predecessor's offset, which counts where there is no slot. */
 static const char RECOVERY_POINT[] = "0\n1\norders 0 6\n";
 
+/* Call NTH fails, or the power goes there. */
 static void
-fail_creation(uint64_t nth, uint64_t seed, int *out_status)
+fail_creation(uint64_t nth, bool is_cut, uint64_t seed, int *out_status)
 {
     fixture_open_engine();
     require_ok(strand_sim_disk_store(fixture.disk, FIXTURE_DATA "/recovery-point-offset-checkpoint",
                                      RECOVERY_POINT, (int64_t)strlen(RECOVERY_POINT)));
-    strand_sim_disk_plan_fault(fixture.disk, strand_sim_disk_calls(fixture.disk) + nth, EIO, false);
+    nth += strand_sim_disk_calls(fixture.disk);
+    if (is_cut)
+        strand_sim_disk_plan_cut(fixture.disk, nth);
+    else
+        strand_sim_disk_plan_fault(fixture.disk, nth, EIO, false);
     *out_status = strand_log_open(fixture.engine, "orders", 0, &fixture.log_options, &fixture.log);
     fixture_kill();
     strand_sim_disk_cut(fixture.disk, STRAND_SIM_RANDOM, seed);
     fixture_open_engine();
-    cr_expect_eq(strand_engine_health(fixture.engine), STRAND_OK, "fault at call %d, seed %d: %s",
-                 (int)nth, (int)seed, strand_error_message());
+    cr_expect_eq(strand_engine_health(fixture.engine), STRAND_OK, "%s at call %d, seed %d: %s",
+                 is_cut ? "cut" : "fault", (int)nth, (int)seed, strand_error_message());
+}
+
+static void
+fail_creation_everywhere(bool is_cut, uint64_t seed)
+{
+    int status = STRAND_ERR_IO;
+
+    for (uint64_t nth = 1; status != STRAND_OK; nth++) {
+        cr_assert_lt(nth, CALLS_MAX);
+        fail_creation(nth, is_cut, seed, &status);
+        fixture_destroy();
+        fixture_create();
+    }
 }
 
 Test(engine_durability, log_whose_creation_failed_is_whole_or_not_there)
 {
     for (uint64_t seed = 1; seed <= 8; seed++) {
-        int status = STRAND_ERR_IO;
-
-        for (uint64_t nth = 1; status != STRAND_OK; nth++) {
-            cr_assert_lt(nth, CALLS_MAX);
-            fail_creation(nth, seed, &status);
-            fixture_destroy();
-            fixture_create();
-        }
+        fail_creation_everywhere(false, seed);
+        fail_creation_everywhere(true, seed);
     }
 }

@@ -12,6 +12,7 @@
 #include "engine/log_internal.h"
 #include "storage/batch.h"
 #include "support/engine_fixture.h"
+#include "support/hold_fs.h"
 
 static void
 open_with_threads(void)
@@ -175,4 +176,48 @@ Test(log_epoch_threads, batches_that_were_overtaken_are_refused)
         cr_expect_eq(check_under_lock(batch, size), cases[i].status, "%s: %s", cases[i].text,
                      strand_error_message());
     }
+}
+
+/* ---- While an epoch is being made durable ---- */
+
+enum { YIELDS = 20000 };
+
+static void *
+append_once(void *argument)
+{
+    (void)argument;
+    require_ok(fixture_try_append("v", STRAND_WRITTEN, NULL));
+    atomic_fetch_add(&appended, 1);
+    return NULL;
+}
+
+static void *
+begin_epoch(void *argument)
+{
+    (void)argument;
+    require_ok(strand_log_begin_epoch(fixture.log, 7));
+    return NULL;
+}
+
+/* What is appended meanwhile waits, and is the new epoch's. */
+Test(log_epoch_threads, append_waits_while_an_epoch_is_made_durable)
+{
+    pthread_t leader, writer;
+
+    fixture_destroy();
+    fixture_create();
+    fixture.engine_options.flags = 0;
+    fixture.engine_options.fs = hold_fs(fixture.fs);
+    fixture_open();
+    hold_fs_hold(HOLD_FS_SYNC, "leader-epoch");
+    cr_assert_eq(pthread_create(&leader, NULL, begin_epoch, NULL), 0);
+    hold_fs_await(HOLD_FS_SYNC, "leader-epoch", 1);
+    cr_assert_eq(pthread_create(&writer, NULL, append_once, NULL), 0);
+    for (int i = 0; i < YIELDS && atomic_load(&appended) == 0; i++)
+        (void)sched_yield(); /* time enough for one that does not wait */
+    cr_expect_eq(atomic_load(&appended), 0);
+    hold_fs_release(HOLD_FS_SYNC, "leader-epoch");
+    cr_assert_eq(pthread_join(leader, NULL), 0);
+    cr_assert_eq(pthread_join(writer, NULL), 0);
+    expect_history_is_true();
 }

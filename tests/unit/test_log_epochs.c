@@ -448,3 +448,24 @@ Test(log_epochs, end_of_each_epoch)
     expect_status(STRAND_ERR_INVALID,
                   strand_log_end_offset_for_epoch(NULL, 1, &epoch, &end_offset));
 }
+
+/* The new history has its name already: which one a power cut leaves nobody knows. */
+Test(log_epochs, history_that_may_or_may_not_be_stored_fails_the_log)
+{
+    for (uint64_t nth = 1; nth < 8; nth++) {
+        fixture_destroy();
+        fixture_start();
+        fixture_append("a");
+        strand_sim_disk_plan_clear(fixture.disk);
+        strand_sim_disk_plan_fault_of(fixture.disk, STRAND_SIM_SYNC_DIRECTORY, nth, EIO, false);
+        if (strand_log_begin_epoch(fixture.log, 2) == STRAND_OK) {
+            cr_expect_gt(nth, 1);
+            return;
+        }
+        expect_status(STRAND_ERR_FAILED, fixture_try_append("b", STRAND_DURABLE, NULL));
+        fixture_kill();
+        fixture_open();
+        require_ok(strand_engine_health(fixture.engine));
+        cr_expect_str_eq(fixture_read(0, STRAND_READ_COMMITTED), "0=a");
+    }
+}

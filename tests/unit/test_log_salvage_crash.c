@@ -4,6 +4,8 @@
 
 #include "support/salvage_fixture.h"
 
+#define INDEX DIRECTORY "/00000000000000000000.index"
+
 static void
 interrupt_everywhere(const struct salvage_case *test, int loss)
 {
@@ -85,6 +87,26 @@ Test(log_salvage_crash, what_goes_is_durable_elsewhere_before_anything_changes)
             cr_expect_not_null(
                 strstr(log_image_names(disk, DIRECTORY, "cut-"), "cut-00000000000000000001.bytes"),
                 "call %d", (int)nth);
+        close_disk();
+    }
+}
+
+/* A broker would believe an index of bytes that are not there any more. */
+Test(log_salvage_crash, kafkas_indexes_are_gone_before_anything_changes)
+{
+    const struct salvage_case *test = &salvage_cases[1];
+
+    for (uint64_t nth = 1; nth < 200; nth++) {
+        open_case(test);
+        char before[TEXT_SIZE];
+        (void)snprintf(before, sizeof before, "%s", log_image_read(disk, DIRECTORY, ".log"));
+        cr_assert_eq(strand_sim_disk_store(disk, INDEX, "x", 1), STRAND_OK);
+        strand_sim_disk_plan_cut(disk, nth);
+        int status = try_to_recover(true);
+        cr_expect(status == STRAND_OK || status == STRAND_ERR_IO);
+        strand_sim_disk_cut(disk, STRAND_SIM_LOSE_ALL, nth);
+        if (strcmp(log_image_read(disk, DIRECTORY, ".log"), before) != 0)
+            cr_expect_null(strand_sim_disk_content(disk, INDEX, NULL), "call %d", (int)nth);
         close_disk();
     }
 }

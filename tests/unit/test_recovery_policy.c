@@ -134,3 +134,33 @@ Test(recovery_policy, progress_is_told_log_by_log)
     fixture_open_engine();
     cr_expect_eq(progress_calls, 3);
 }
+
+/* A segment's file holds another one's batches, and no slot tells what was durable. */
+Test(recovery_policy, file_of_another_segment_never_stops_the_host)
+{
+    static const struct {
+        int64_t from, to;
+    } copies[] = {{4, 2}, {4, 0}, {2, 0}, {2, 4}, {0, 2}, {0, 4}};
+    static const uint8_t no_slots[128];
+
+    for (size_t i = 0; i < sizeof copies / sizeof *copies; i++) {
+        char from[128];
+        char to[128];
+        uint8_t data[2 * 69];
+
+        fixture_destroy();
+        create();
+        make_damaged_log(copies[i].to);
+        (void)snprintf(from, sizeof from, FIXTURE_LOG "/%020lld.log", (long long)copies[i].from);
+        (void)snprintf(to, sizeof to, FIXTURE_LOG "/%020lld.log", (long long)copies[i].to);
+        memcpy(data, strand_sim_disk_content(fixture.disk, from, NULL), sizeof data);
+        require_ok(strand_sim_disk_store(fixture.disk, to, data, sizeof data));
+        require_ok(strand_sim_disk_store(fixture.disk, FIXTURE_DATA "/strandline.frontier",
+                                         no_slots, sizeof no_slots));
+        fixture_open();
+        const char *text = fixture_read(fixture_positions().log_start, STRAND_READ_COMMITTED);
+        cr_expect(fixture_info().info.state == STRAND_LOG_QUARANTINED ||
+                      fixture_report().report.verdict != STRAND_VERDICT_WHOLE,
+                  "%zu: %s", i, text);
+    }
+}

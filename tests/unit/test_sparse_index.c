@@ -30,8 +30,8 @@ TestSuite(sparse_index, .init = open_table, .fini = close_table);
 
 Test(sparse_index, empty_table_leads_to_the_start)
 {
-    cr_expect_eq(strand_sparse_index_floor(&table, 0), 0);
-    cr_expect_eq(strand_sparse_index_floor(&table, UINT32_MAX), 0);
+    cr_expect_eq(strand_sparse_index_floor(&table, 0).position, 0);
+    cr_expect_eq(strand_sparse_index_floor(&table, UINT32_MAX).position, 0);
 }
 
 Test(sparse_index, floor_is_at_or_below_and_nearer_than_two_intervals)
@@ -45,7 +45,7 @@ Test(sparse_index, floor_is_at_or_below_and_nearer_than_two_intervals)
         for (uint32_t batch = 0; batch < counts[c]; batch += 1 + counts[c] / 997) {
             for (uint32_t inside = 0; inside < OFFSETS_PER_BATCH; inside += 3) {
                 uint32_t position =
-                    strand_sparse_index_floor(&table, batch * OFFSETS_PER_BATCH + inside);
+                    strand_sparse_index_floor(&table, batch * OFFSETS_PER_BATCH + inside).position;
 
                 cr_assert_eq(position % BATCH_SIZE, 0);
                 cr_assert_leq(position, batch * BATCH_SIZE);
@@ -72,8 +72,8 @@ Test(sparse_index, close_batches_share_an_entry)
     cr_expect_eq(table.count, 0);
     strand_sparse_index_add(&table, 2, STRAND_SPARSE_INTERVAL);
     cr_expect_eq(table.count, 1);
-    cr_expect_eq(strand_sparse_index_floor(&table, 1), 0);
-    cr_expect_eq(strand_sparse_index_floor(&table, 2), STRAND_SPARSE_INTERVAL);
+    cr_expect_eq(strand_sparse_index_floor(&table, 1).position, 0);
+    cr_expect_eq(strand_sparse_index_floor(&table, 2).position, STRAND_SPARSE_INTERVAL);
 }
 
 Test(sparse_index, cut_forgets_at_and_behind_the_position)
@@ -81,10 +81,10 @@ Test(sparse_index, cut_forgets_at_and_behind_the_position)
     add_batches(100);
     uint32_t last = table.entries[table.count - 1].position;
     strand_sparse_index_cut(&table, last + 1);
-    cr_expect_eq(strand_sparse_index_floor(&table, UINT32_MAX), last);
+    cr_expect_eq(strand_sparse_index_floor(&table, UINT32_MAX).position, last);
     strand_sparse_index_cut(&table, last);
-    cr_expect_lt(strand_sparse_index_floor(&table, UINT32_MAX), last);
+    cr_expect_lt(strand_sparse_index_floor(&table, UINT32_MAX).position, last);
     strand_sparse_index_cut(&table, 0);
     cr_expect_eq(table.count, 0);
-    cr_expect_eq(strand_sparse_index_floor(&table, UINT32_MAX), 0);
+    cr_expect_eq(strand_sparse_index_floor(&table, UINT32_MAX).position, 0);
 }
