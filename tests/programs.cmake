@@ -158,7 +158,11 @@ strandline_program_test(stress readers_and_cuts)
 add_test(NAME stress.readers_and_cuts_prepared COMMAND stress_readers_and_cuts prepared)
 set_tests_properties(stress.readers_and_cuts_prepared PROPERTIES
     LABELS stress TIMEOUT 600 ENVIRONMENT "${strandline_test_environment}")
-strandline_program_test(crash power_cuts)
+strandline_program_test(crash power_cuts cut)
+foreach(mode IN ITEMS kill eio enospc sticky) # each takes a while: side by side
+    strandline_command_test(crash.power_cuts_${mode} crash 600
+        $<TARGET_FILE:crash_power_cuts> ${mode})
+endforeach()
 
 # What needs a file system of its own, which only root can mount.
 add_executable(crash_full_disk crash/full_disk.c)

@@ -52,7 +52,9 @@ checksums() {
 
 # flip FILE POSITION
 flip() {
-    printf '\377' | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+    byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
+    # shellcheck disable=SC2059 # the byte is the format
+    printf "\\$(printf %03o $((byte ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
 }
 
 # position_of FILE OFFSET: of the batch that begins there.

@@ -33,7 +33,9 @@ finds() {
 
 # flip FILE POSITION
 flip() {
-    printf '\377' | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+    byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
+    # shellcheck disable=SC2059 # the byte is the format
+    printf "\\$(printf %03o $((byte ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
 }
 
 # As it was before the damage.

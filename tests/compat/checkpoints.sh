@@ -3,7 +3,7 @@
 # and the offset checkpoints that we write, we read theirs; and its history of leader epochs
 # (LeaderEpochFileCache) does what ours does, order by order.
 program=$3
-count=${4-200}
+count=${4-100}
 seed=${5-$(date +%s)}
 . "$(dirname "$0")/kafka.sh"
 echo "again: checkpoints.sh ... $count $seed"

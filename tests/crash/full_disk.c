@@ -18,7 +18,7 @@
 
 #include "strandline/strandline.h"
 
-enum { VALUE_SIZE = 16 << 10, SEGMENT_BYTES = 4 << 20 };
+enum { VALUE_SIZE = 64 << 10, SEGMENT_BYTES = 4 << 20, MORE = 50 };
 
 static _Noreturn void
 fail(const char *what)
@@ -121,7 +121,7 @@ use_when_full(struct strand_log *log, int64_t acknowledged)
     require(strand_log_positions(log, &positions), "look at the positions");
     read_all(log, positions.log_start, acknowledged);
     require(strand_log_trim(log, (positions.log_start + positions.high_watermark) / 2), "trim");
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < MORE; i++)
         if (!append(log, &offset))
             fail("append after the trim");
     require(strand_log_positions(log, &positions), "look at the positions");

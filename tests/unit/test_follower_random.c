@@ -14,7 +14,7 @@
 
 #include "support/replica.h"
 
-enum { REPLICAS = 3, STEPS = 60, HISTORIES = 2000, OFFSETS_MAX = 1024, VALUE_SIZE = 12 };
+enum { REPLICAS = 3, STEPS = 60, HISTORIES = 800, OFFSETS_MAX = 1024, VALUE_SIZE = 12 };
 
 struct history {
     uint64_t seed, state;
