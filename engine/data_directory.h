@@ -4,9 +4,7 @@
  *   .lock               held (open-file-description lock) by the one writing process; its text says
  *                       which, and in which boot.  Never unlinked.
  *   strandline.clean    which logs were closed cleanly (recovery/clean_marker.h).
- *   strandline.format   four lines of text: "strandline VERSION", "directory ID" (32 hex digits),
- *                       "features WORDS" ("-" for none; an unknown word means: do not open),
- *                       "crc32c HEX" over the three lines before.
+ *   strandline.format   whose the directory is, and in which version (engine/format_file.h).
  *   strandline.takeover .kafka_cleanshutdown, renamed, or an empty file: a broker was the last
  *                       writer; of the logs those without a frontier slot, which was emptied
  * before, are as it left them.  Removed when every log serves.
@@ -32,15 +30,13 @@
 
 #include "base/file.h"
 #include "engine/ballast.h"
+#include "engine/format_file.h"
 #include "recovery/clean_marker.h"
 #include "strandline/status.h"
 
 #define STRAND_LOCK_NAME        ".lock"
-#define STRAND_FORMAT_NAME      "strandline.format"
 #define STRAND_KAFKA_CLEAN_NAME ".kafka_cleanshutdown"
 #define STRAND_TAKEOVER_NAME    "strandline.takeover"
-
-enum { STRAND_FORMAT_VERSION = 1 };
 
 struct strand_data_directory {
     const struct strand_fs *fs; /* borrowed */

@@ -80,7 +80,7 @@ struct strand_kafka_offsets {
 /* Recover every log of the directory into the registry (engine_load.c). */
 STRAND_MUST_USE int strand_engine_load_logs(struct strand_engine *engine);
 
-/* ---- The registry; its lock is held, or nobody else has the engine yet ---- */
+/* ---- The registry (registry.c); its lock is held, or nobody else has the engine yet ---- */
 
 /* NULL: there is none. */
 struct strand_log *strand_engine_find(const struct strand_engine *engine, const char *topic,
@@ -88,6 +88,9 @@ struct strand_log *strand_engine_find(const struct strand_engine *engine, const 
 
 /* Put LOG in, in order; takes it over on success.  STRAND_ERR_NO_MEMORY. */
 STRAND_MUST_USE int strand_engine_register(struct strand_engine *engine, struct strand_log *log);
+
+/* Take LOG, which is in it, out. */
+void strand_engine_unregister(struct strand_engine *engine, const struct strand_log *log);
 
 /* Kafka's rule for a new topic: '.' and '_' collide in names of metrics, so that it may not differ
  * from an existing one in them alone.  STRAND_ERR_INVALID. */
