@@ -269,22 +269,9 @@ check_not_longer(const struct strand_segment *segment, int64_t size, int64_t *ou
 
     strand_assert(size >= 0);
     if (status == STRAND_OK && size > *out_current)
-        return strand_fail(STRAND_ERR_INVALID, "cut %s: to %" PRId64 " bytes, but it has %" PRId64,
+        return strand_fail(STRAND_ERR_INVALID, "seal %s: to %" PRId64 " bytes, but it has %" PRId64,
                            segment->path, size, *out_current);
     return status;
-}
-
-int
-strand_segment_cut(struct strand_segment *segment, int64_t size)
-{
-    int64_t current;
-    int status = check_not_longer(segment, size, &current);
-
-    if (status == STRAND_OK && size < current)
-        status = strand_file_set_size(&segment->file, size);
-    if (status != STRAND_OK)
-        return status;
-    return strand_file_sync_data(&segment->file);
 }
 
 int

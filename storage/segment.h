@@ -8,7 +8,7 @@
  * States:    create/open --> writable --[strand_segment_seal]--> sealed
  *            open read-only --> sealed
  *
- * Threading: append, cut, seal and close by one thread at a time; reads by any number, at positions
+ * Threading: append, seal and close by one thread at a time; reads by any number, at positions
  * below what an earlier append has finished (the caller publishes that with release order).
  */
 #ifndef STRAND_STORAGE_SEGMENT_H
@@ -77,16 +77,11 @@ STRAND_MUST_USE int strand_segment_append_parts(struct strand_segment *segment,
 STRAND_MUST_USE int strand_segment_read(const struct strand_segment *segment, void *data,
                                         size_t size, int64_t position);
 
-/* Shorten to SIZE and sync.  Only where no one else reads the bytes behind it.  A file of SIZE
- * bytes is only synced; STRAND_ERR_INVALID, with nothing changed, for a shorter one: it is never
- * extended. */
-STRAND_MUST_USE int strand_segment_cut(struct strand_segment *segment, int64_t size);
-
 /* Content and size durable (fdatasync).  Never repeated after a failure. */
 STRAND_MUST_USE int strand_segment_sync(struct strand_segment *segment);
 
 /* Give it its exact SIZE, return what was reserved behind it, and make all of it durable.
- * STRAND_ERR_INVALID for a file that is shorter, as above. */
+ * STRAND_ERR_INVALID, with nothing changed, for a file that is shorter: it is never extended. */
 STRAND_MUST_USE int strand_segment_seal(struct strand_segment *segment, int64_t size);
 
 /* Unmap, close, free.  The segment is gone whatever the result.  Accepts NULL. */

@@ -462,44 +462,10 @@ Test(segment, synced_bytes_survive_a_power_cut_and_others_do_not)
     expect_content(OLD_SIZE, NEW_SIZE);
 }
 
-Test(segment, cut_shortens_durably)
+Test(segment, is_never_extended_by_seal)
 {
     struct strand_segment *segment = create_segment();
 
-    cr_assert_eq(strand_segment_cut(segment, 1234), STRAND_OK);
-    cr_expect_eq(strand_segment_close(segment), STRAND_OK);
-    strand_sim_disk_cut(disk, STRAND_SIM_LOSE_ALL, 0);
-    expect_content(1234, 0);
-}
-
-Test(segment, cut_and_append_at_the_same_position_works)
-{
-    struct strand_segment *segment = create_segment();
-
-    cr_assert_eq(strand_segment_cut(segment, 1234), STRAND_OK);
-    cr_assert_eq(strand_segment_append(segment, new_bytes, NEW_SIZE, 1234), STRAND_OK);
-    expect_content(1234, NEW_SIZE);
-    cr_expect_eq(strand_segment_close(segment), STRAND_OK);
-}
-
-Test(segment, cut_to_the_same_size_only_syncs)
-{
-    struct strand_segment *segment = create_segment();
-
-    cr_assert_eq(strand_segment_append(segment, new_bytes, NEW_SIZE, OLD_SIZE), STRAND_OK);
-    strand_sim_disk_plan_clear(disk);
-    cr_expect_eq(strand_segment_cut(segment, OLD_SIZE + NEW_SIZE), STRAND_OK);
-    cr_expect_eq(strand_sim_disk_calls(disk), 1);
-    cr_expect_eq(strand_segment_close(segment), STRAND_OK);
-    strand_sim_disk_cut(disk, STRAND_SIM_LOSE_ALL, 0);
-    expect_content(OLD_SIZE, NEW_SIZE);
-}
-
-Test(segment, is_never_extended_by_cut_or_seal)
-{
-    struct strand_segment *segment = create_segment();
-
-    cr_expect_eq(strand_segment_cut(segment, OLD_SIZE + 1), STRAND_ERR_INVALID);
     cr_expect_eq(strand_segment_seal(segment, OLD_SIZE + 1), STRAND_ERR_INVALID);
     cr_expect_eq(strand_sim_disk_calls(disk), 0);
     expect_content(OLD_SIZE, 0);
@@ -508,28 +474,25 @@ Test(segment, is_never_extended_by_cut_or_seal)
 
 Test(segment, failed_sync_is_reported_and_not_repeated)
 {
-    static const char *const operations[] = {"sync", "cut", "seal"};
+    static const char *const operations[] = {"sync", "seal"};
     struct strand_segment *segment = create_segment();
 
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 2; i++) {
         strand_sim_disk_plan_fault_of(disk, STRAND_SIM_SYNC, 1, EIO, false);
-        int status = i == 0   ? strand_segment_sync(segment)
-                     : i == 1 ? strand_segment_cut(segment, OLD_SIZE)
-                              : strand_segment_seal(segment, OLD_SIZE);
+        int status = i == 0 ? strand_segment_sync(segment) : strand_segment_seal(segment, OLD_SIZE);
         cr_expect_eq(status, STRAND_ERR_IO, "%s", operations[i]);
         cr_expect_not_null(strstr(strand_error_message(), "sync " PATH));
-        cr_expect_eq(strand_sim_disk_calls(disk), i == 2 ? 2 : 1, "%s", operations[i]);
+        cr_expect_eq(strand_sim_disk_calls(disk), i == 1 ? 2 : 1, "%s", operations[i]);
         strand_sim_disk_plan_clear(disk);
     }
     cr_expect_eq(strand_segment_close(segment), STRAND_OK);
 }
 
-Test(segment, cut_or_seal_that_cannot_shorten_is_reported)
+Test(segment, seal_that_cannot_shorten_is_reported)
 {
     struct strand_segment *segment = create_segment();
 
     strand_sim_disk_plan_fault_of(disk, STRAND_SIM_WRITE, 1, EIO, true);
-    cr_expect_eq(strand_segment_cut(segment, 1234), STRAND_ERR_IO);
     cr_expect_eq(strand_segment_seal(segment, 1234), STRAND_ERR_IO);
     expect_content(OLD_SIZE, 0);
     cr_expect_eq(strand_segment_close(segment), STRAND_OK);
