@@ -302,6 +302,8 @@ strand_engine_config_init(const struct strand_engine_options *options,
             1000000,
         .commit_bytes =
             options->commit_bytes != 0 ? options->commit_bytes : STRAND_COMMIT_BYTES_DEFAULT,
+        .unsynced_bytes_max =
+            options->unsynced_bytes_max != 0 ? options->unsynced_bytes_max : UINT64_MAX,
         .checkpoint_interval_ns =
             (options->checkpoint_interval_ms != 0 ? (int64_t)options->checkpoint_interval_ms
                                                   : STRAND_CHECKPOINT_INTERVAL_MS_DEFAULT) *

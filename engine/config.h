@@ -62,6 +62,7 @@ struct strand_engine_config {
     uint32_t descriptor_budget;
     int64_t commit_interval_ns;
     uint64_t commit_bytes;
+    uint64_t unsynced_bytes_max; /* UINT64_MAX: no bound */
     int64_t checkpoint_interval_ns;
     uint32_t sync_workers;
     uint32_t recovery_threads;

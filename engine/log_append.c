@@ -73,10 +73,11 @@ append_entry(struct strand_log *log, struct strand_log_entry *entry,
         return status;
     if (out_appended != NULL)
         *out_appended = entry->appended;
-    if (options->durability == STRAND_WRITTEN)
-        return STRAND_OK;
-    return strand_log_wait(log, &entry->appended,
-                           options->timeout_ms > 0 ? options->timeout_ms : -1);
+    int64_t timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : -1;
+    if (options->durability == STRAND_DURABLE)
+        return strand_log_wait(log, &entry->appended, timeout_ms);
+    strand_log_hold_back(log, &entry->appended, timeout_ms);
+    return STRAND_OK;
 }
 
 static int

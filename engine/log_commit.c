@@ -193,6 +193,7 @@ publish(struct strand_log *log, int64_t durable_end, uint64_t bytes)
     strand_mutex_lock(&log->state);
     log->durable_end = durable_end;
     log->round_end = -1;
+    log->round_bytes = 0;
     log->high_watermark = watermark_at_locked(log, durable_end);
     strand_log_unlock_and_wake(log, false);
     strand_checkpointer_note(log->engine, bytes);
@@ -214,6 +215,7 @@ strand_log_commit_locked(struct strand_log *log)
     bool is_done = log->durable_end == sample.log_end && !has_unsealed_locked(log);
     uint64_t bytes = log->unsynced_bytes;
     log->unsynced_bytes = 0;
+    log->round_bytes = is_done ? 0 : bytes;
     log->round_end = is_done ? -1 : sample.log_end;
     strand_mutex_unlock(&log->state);
     if (is_done)

@@ -102,6 +102,7 @@ struct strand_log {
     uint64_t generation;
     uint64_t first_generation; /* when it was opened: older tickets are of an earlier life */
     uint64_t unsynced_bytes;   /* appended since the last round began */
+    uint64_t round_bytes;      /* what the round that runs will make durable */
     uint64_t appended_bytes;   /* since it was opened */
     uint64_t prepare_at;       /* when they are so many the preparer is asked */
     struct strand_leader_epochs epochs;
@@ -194,6 +195,14 @@ STRAND_MUST_USE int strand_log_commit_locked(struct strand_log *log) STRAND_REQU
 /* Write the slot from what is true now.  DURABLY: sync it too. */
 STRAND_MUST_USE int strand_log_write_slot(struct strand_log *log, uint32_t flags, bool durably)
     STRAND_REQUIRES(log->commit);
+
+/* ---- Waiting (log_wait.c) ---- */
+
+/* After APPENDED, which need not be durable: where more than unsynced_bytes_max is not, wait until
+ * it is, at most TIMEOUT_MS (-1: for ever).  Nothing is told: the append has succeeded, and what
+ * has become of the log the next one finds. */
+void strand_log_hold_back(struct strand_log *log, const struct strand_appended *appended,
+                          int64_t timeout_ms);
 
 /* ---- The gate (log_gate.c) ---- */
 

@@ -134,6 +134,20 @@ sleep_for(struct strand_log *log, const struct goal *goal, int64_t deadline_ns)
     return status == STILL_WAITING ? timed_out(log) : status;
 }
 
+/* See that GOAL comes about, and sleep until it has. */
+static int
+await(struct strand_log *log, const struct goal *goal, bool needs_round, int64_t timeout_ms)
+{
+    int64_t deadline_ns = -1;
+
+    if (needs_round)
+        bring_about_round(log, timeout_ms);
+    if (timeout_ms > 0)
+        deadline_ns =
+            timeout_ms < INT64_MAX / 2000000 ? strand_thread_now_ns() + timeout_ms * 1000000 : -1;
+    return sleep_for(log, goal, deadline_ns);
+}
+
 static int
 wait_for(struct strand_log *log, const struct goal *goal, int64_t timeout_ms)
 {
@@ -156,13 +170,24 @@ wait_for(struct strand_log *log, const struct goal *goal, int64_t timeout_ms)
                            "wait for %s: it is open read-only, as it was when it was opened",
                            log->name);
 
-    if (needs_round)
-        bring_about_round(log, timeout_ms);
-    int64_t deadline_ns = -1;
-    if (timeout_ms > 0)
-        deadline_ns =
-            timeout_ms < INT64_MAX / 2000000 ? strand_thread_now_ns() + timeout_ms * 1000000 : -1;
-    return sleep_for(log, goal, deadline_ns);
+    return await(log, goal, needs_round, timeout_ms);
+}
+
+void
+strand_log_hold_back(struct strand_log *log, const struct strand_appended *appended,
+                     int64_t timeout_ms)
+{
+    struct goal goal = {.kind = GOAL_DURABLE, .appended = appended};
+    uint64_t most = log->engine->config.unsynced_bytes_max;
+
+    if (most == UINT64_MAX)
+        return;
+    strand_mutex_lock(&log->state);
+    bool is_much = log->unsynced_bytes + log->round_bytes > most;
+    bool needs_round = is_much && needs_round_locked(log, &goal);
+    strand_mutex_unlock(&log->state);
+    if (is_much) /* what comes of it is not what this append was to be told */
+        (void)await(log, &goal, needs_round, timeout_ms);
 }
 
 int

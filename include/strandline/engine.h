@@ -62,6 +62,7 @@ struct strand_engine_options {
     uint32_t descriptor_budget;      /* files open at once; 0: half of RLIMIT_NOFILE; at least 16 */
     uint32_t commit_interval_ms;     /* sync what nobody waits for this often; 0: 200 */
     uint64_t commit_bytes;           /* ... or after so many bytes per log; 0: 64 MiB */
+    uint64_t unsynced_bytes_max;     /* per log: see strand_log_append(); 0: no bound */
     uint32_t checkpoint_interval_ms; /* write Kafka's checkpoint files this often; 0: 5000 */
     uint32_t sync_workers;           /* threads that sync logs, 1..64; 0: 4 */
     uint32_t recovery_threads;       /* threads that recover logs, 1..64; 0: 4 */

@@ -92,7 +92,7 @@ struct strand_append_options {
     size_t struct_size;  /* sizeof(struct strand_append_options) */
     int32_t durability;  /* enum strand_durability */
     int32_t is_follower; /* encoded batches only: keep offsets and epochs as they are */
-    int64_t timeout_ms;  /* of the wait for durability; 0 or less: without limit */
+    int64_t timeout_ms;  /* of a wait for durability; 0 or less: without limit */
 };
 
 /* What an append did.  Also the ticket for strand_log_wait(). */
@@ -107,6 +107,10 @@ struct strand_appended {
 /* Append RECORDS[0..COUNT) as one batch, or none of them.  COUNT >= 1.  NULL OPTIONS: durable.
  * OUT_APPENDED may be NULL; it is set whenever the records were written, so also when the wait for
  * durability failed or timed out.
+ *
+ * With STRAND_WRITTEN, an append that leaves more than the engine's unsynced_bytes_max of the log
+ * not durable waits until it is (or the timeout; that is no failure then), so that a writer which
+ * is faster than the disk does not fill the disk's queue for everybody else.
  *
  * Fails with nothing written: STRAND_ERR_INVALID (no records, a null header key, a size
  * or count without data, a negative timestamp other than STRAND_NO_TIMESTAMP), _TOO_LARGE, _CODEC,

@@ -210,15 +210,18 @@ Test(config, engine_defaults_are_filled_in)
     require_ok(strand_engine_config_init(NULL, &config));
     cr_expect_eq(config.commit_interval_ns, 200000000);
     cr_expect_eq(config.commit_bytes, 64 << 20);
+    cr_expect_eq(config.unsynced_bytes_max, UINT64_MAX);
     cr_expect_eq(config.fs, strand_fs_posix());
     cr_expect_eq(config.flags, 0);
     options.commit_interval_ms = UINT32_MAX;
     options.commit_bytes = 1;
+    options.unsynced_bytes_max = 2;
     options.descriptor_budget = 16;
     options.flags = STRAND_ENGINE_NO_THREADS | STRAND_ENGINE_COPY_READS;
     require_ok(strand_engine_config_init(&options, &config));
     cr_expect_eq(config.commit_interval_ns, (int64_t)UINT32_MAX * 1000000);
     cr_expect_eq(config.commit_bytes, 1);
+    cr_expect_eq(config.unsynced_bytes_max, 2);
     cr_expect_eq(config.descriptor_budget, 16);
     cr_expect_eq(config.flags, options.flags);
 }

@@ -1,5 +1,6 @@
 /* tests/unit/test_log_append.c -- Appending records: offsets, what stands on disk, limits, refusals
  * that write nothing. */
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -318,4 +319,28 @@ Test(log_append, commit_bytes_make_a_round_due_at_once)
     require_ok(fixture_try_append("c", STRAND_WRITTEN, NULL));
     require_ok(strand_engine_run(fixture.engine, NULL));
     cr_expect_eq(fixture_positions().durable_end, 3);
+}
+
+Test(log_append, unsynced_bytes_max_holds_back_who_appends_faster_than_the_disk_syncs)
+{
+    fixture.engine_options.unsynced_bytes_max = 150;
+    fixture_open();
+    require_ok(fixture_try_append("a", STRAND_WRITTEN, NULL));
+    require_ok(fixture_try_append("b", STRAND_WRITTEN, NULL));
+    cr_expect_eq(fixture_positions().durable_end, 0);
+    require_ok(fixture_try_append("c", STRAND_WRITTEN, NULL));
+    cr_expect_eq(fixture_positions().durable_end, 3, "the append that crossed it has waited");
+    require_ok(fixture_try_append("d", STRAND_WRITTEN, NULL));
+    cr_expect_eq(fixture_positions().durable_end, 3, "and the next one had no reason to");
+}
+
+Test(log_append, an_append_held_back_whose_sync_fails_was_written_all_the_same)
+{
+    fixture.engine_options.unsynced_bytes_max = 1;
+    fixture_open();
+    strand_sim_disk_plan_clear(fixture.disk);
+    strand_sim_disk_plan_fault_of(fixture.disk, STRAND_SIM_SYNC, 1, EIO, false);
+    require_ok(fixture_try_append("a", STRAND_WRITTEN, NULL));
+    cr_expect_eq(fixture_positions().log_end, 1);
+    cr_expect_eq(fixture_try_append("b", STRAND_WRITTEN, NULL), STRAND_ERR_FAILED);
 }
