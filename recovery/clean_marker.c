@@ -14,7 +14,14 @@
 #include "base/error.h"
 #include "base/file.h"
 
-enum header_field { MAGIC = 0, VERSION = 4, COUNT = 8, HEADER_SIZE = 12 };
+enum header_field {
+    MAGIC = 0,
+    VERSION = 4,
+    COUNT = 8,
+    INDEX_COMMIT = 12,
+    INDEX_SIZE = 20,
+    HEADER_SIZE = 28,
+};
 
 enum entry_field {
     ID = 0,
@@ -28,7 +35,7 @@ enum entry_field {
     ENTRY_SIZE = 64,
 };
 
-enum { MARKER_VERSION = 1, CRC_SIZE = 4, COUNT_MAX = 1 << 22, CAPACITY_MIN = 64 };
+enum { MARKER_VERSION = 2, CRC_SIZE = 4, COUNT_MAX = 1 << 22, CAPACITY_MIN = 64 };
 
 static const char MAGIC_TEXT[4] = {'S', 'T', 'C', 'L'};
 
@@ -126,6 +133,13 @@ is_plausible(const struct strand_clean_entry *entry)
            entry->newest_epoch >= -1;
 }
 
+/* No commit, no index: the numbers are there together or not at all. */
+static bool
+is_index_plausible(uint64_t commit, int64_t size)
+{
+    return size >= 0 && (commit == 0) == (size == 0);
+}
+
 static struct strand_clean_entry
 decode_entry(const uint8_t *data)
 {
@@ -157,11 +171,12 @@ encode_entry(const struct strand_clean_entry *entry, uint8_t *data)
 }
 
 /* What is wrong with DATA as a whole; NULL: nothing, and *OUT_COUNT entries follow the header.  The
- * count is compared with the size before anything relies on it. */
+ * version is looked at before the size, which depends on it, and the count is compared with the
+ * size before anything relies on it. */
 static const char *
 find_fault(const uint8_t *data, size_t size, size_t *out_count)
 {
-    if (size < HEADER_SIZE + CRC_SIZE || (size - HEADER_SIZE - CRC_SIZE) % ENTRY_SIZE != 0)
+    if (size < COUNT + CRC_SIZE)
         return "its size cannot be";
     if (memcmp(data + MAGIC, MAGIC_TEXT, sizeof MAGIC_TEXT) != 0)
         return "it does not begin with STCL";
@@ -169,9 +184,14 @@ find_fault(const uint8_t *data, size_t size, size_t *out_count)
         return "its CRC does not match";
     if (strand_get_le32(data + VERSION) != MARKER_VERSION)
         return "its version is unknown";
+    if (size < HEADER_SIZE + CRC_SIZE || (size - HEADER_SIZE - CRC_SIZE) % ENTRY_SIZE != 0)
+        return "its size cannot be";
     *out_count = (size - HEADER_SIZE - CRC_SIZE) / ENTRY_SIZE;
     if (strand_get_le32(data + COUNT) != *out_count)
         return "its count does not fit its size";
+    if (!is_index_plausible(strand_get_le64(data + INDEX_COMMIT),
+                            (int64_t)strand_get_le64(data + INDEX_SIZE)))
+        return "it names an index with a commit and a size that cannot be";
     return NULL;
 }
 
@@ -197,6 +217,8 @@ decode(const char *directory, const uint8_t *data, size_t size, struct strand_cl
                                directory, i);
     }
     marker->count = count;
+    marker->index_commit = strand_get_le64(data + INDEX_COMMIT);
+    marker->index_size = (int64_t)strand_get_le64(data + INDEX_SIZE);
     return is_ascending(marker) ? STRAND_OK
                                 : strand_fail(STRAND_ERR_CORRUPT, FORMAT, directory,
                                               "its entries do not ascend by id");
@@ -244,6 +266,8 @@ strand_clean_marker_store(const struct strand_fs *fs, const char *directory,
     memcpy(data + MAGIC, MAGIC_TEXT, sizeof MAGIC_TEXT);
     strand_put_le32(data + VERSION, MARKER_VERSION);
     strand_put_le32(data + COUNT, (uint32_t)marker->count);
+    strand_put_le64(data + INDEX_COMMIT, marker->index_commit);
+    strand_put_le64(data + INDEX_SIZE, (uint64_t)marker->index_size);
     for (size_t i = 0; i < marker->count; i++)
         encode_entry(&marker->entries[i], data + HEADER_SIZE + i * ENTRY_SIZE);
     strand_put_le32(data + size - CRC_SIZE, strand_crc32c(0, data, size - CRC_SIZE));

@@ -1,18 +1,21 @@
-/* recovery/clean_marker.h -- strandline.clean: the logs that were closed cleanly, and what they
- * were like.
+/* recovery/clean_marker.h -- strandline.clean: the logs that were closed cleanly, what they were
+ * like, and the index that goes with them.
  *
  * Written last at a clean close, when all that it names is durable; read and removed first when the
  * directory is opened for writing.  A log that it names, and whose files are still as it says, need
  * not be read.  It never vouches for what it does not name: logs that have failed or are
- * quarantined are left out.
+ * quarantined are left out.  An index that it names, and that is still as it says, need not have
+ * its whole structure checked.
  *
- *   byte  0          4         8         16
- *         +----------+---------+---------+
- *         | "STCL"   | version | count   |   then COUNT entries of 64 bytes, ascending by id:
- *         +----------+---------+---------+
+ *   byte  0        4         8       12             20           28
+ *         +--------+---------+-------+--------------+------------+
+ *         | "STCL" | version | count | index commit | index size |
+ *         +--------+---------+-------+--------------+------------+
+ *   then COUNT entries of 64 bytes, ascending by id:
  *         id 16, generation 8, log start 8, log end 8, active base 8, active size 8,
  *         number of segments 4, newest epoch 4
- *   then CRC-32C (4) of all before it.  Little-endian.
+ *   then CRC-32C (4) of all before it.  Little-endian.  The version is 2; 1 named no index, and is
+ *   believed as little as any other.
  *
  * Threading: no state.
  */
@@ -44,6 +47,8 @@ struct strand_clean_marker {
     struct strand_clean_entry *entries; /* owned */
     size_t count;
     size_t capacity;
+    uint64_t index_commit; /* number of the last commit of the index; 0: none */
+    int64_t index_size;    /* bytes of its file; 0 exactly when there is no commit */
 };
 
 void strand_clean_marker_init(struct strand_clean_marker *marker);
@@ -63,7 +68,8 @@ const struct strand_clean_entry *strand_clean_marker_find(const struct strand_cl
 STRAND_MUST_USE int strand_clean_marker_load(const struct strand_fs *fs, const char *directory,
                                              struct strand_clean_marker *marker);
 
-/* Sort the entries and write the file, durably. */
+/* Sort the entries and write the file, durably, with the numbers of the index as they are in
+ * MARKER: those that cannot be make a file that is not believed, and all logs are recovered. */
 STRAND_MUST_USE int strand_clean_marker_store(const struct strand_fs *fs, const char *directory,
                                               struct strand_clean_marker *marker);
 

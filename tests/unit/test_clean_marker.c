@@ -13,7 +13,11 @@
 
 #define PATH "/" STRAND_CLEAN_NAME
 
-enum { ENTRY = 64, HEADER = 12, SIZE_OF_TWO = HEADER + 2 * ENTRY + 4 };
+enum { ENTRY = 64, HEADER = 28, SIZE_OF_TWO = HEADER + 2 * ENTRY + 4 };
+enum { INDEX_COMMIT = 12, INDEX_SIZE = 20 };
+
+static const uint64_t COMMIT = 0xF122334455667788;
+static const int64_t FILE_SIZE = 0x1112131415161718;
 
 static struct strand_sim_disk *disk;
 static const struct strand_fs *fs;
@@ -59,12 +63,14 @@ add(const struct strand_clean_entry *entry)
     cr_assert_eq(strand_clean_marker_add(&marker, entry), STRAND_OK);
 }
 
-/* Both entries, the second first. */
+/* Both entries, the second first, and an index. */
 static void
 store_two(void)
 {
     add(&SECOND);
     add(&FIRST);
+    marker.index_commit = COMMIT;
+    marker.index_size = FILE_SIZE;
     cr_assert_eq(strand_clean_marker_store(fs, "/", &marker), STRAND_OK);
 }
 
@@ -97,9 +103,43 @@ Test(clean_marker, what_is_stored_is_loaded_sorted_by_id)
     cr_assert_eq(marker.count, 2);
     expect_entry(&marker.entries[0], &FIRST);
     expect_entry(&marker.entries[1], &SECOND);
+    cr_expect_eq(marker.index_commit, COMMIT);
+    cr_expect_eq(marker.index_size, FILE_SIZE);
     expect_entry(strand_clean_marker_find(&marker, FIRST.id), &FIRST);
     expect_entry(strand_clean_marker_find(&marker, SECOND.id), &SECOND);
     cr_expect_null(strand_clean_marker_find(&marker, (uint8_t[STRAND_LOG_ID_SIZE]){9}));
+}
+
+Test(clean_marker, index_that_is_named_is_loaded)
+{
+    static const struct {
+        uint64_t commit;
+        int64_t size;
+    } CASES[] = {{0, 0}, {1, 1}, {1, INT64_MAX}, {UINT64_MAX, 8192}, {COMMIT, FILE_SIZE}};
+
+    for (int entries = 0; entries <= 1; entries++) {
+        for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+            marker.index_commit = CASES[i].commit;
+            marker.index_size = CASES[i].size;
+            cr_assert_eq(strand_clean_marker_store(fs, "/", &marker), STRAND_OK);
+            cr_expect_eq(marker.index_commit, CASES[i].commit, "storing changes nothing");
+            load_again();
+            cr_expect_eq(marker.index_commit, CASES[i].commit, "%zu", i);
+            cr_expect_eq(marker.index_size, CASES[i].size, "%zu", i);
+            cr_expect_eq(marker.count, (size_t)entries);
+        }
+        add(&FIRST);
+    }
+}
+
+Test(clean_marker, a_new_one_names_no_index)
+{
+    cr_expect_eq(marker.index_commit, 0);
+    cr_expect_eq(marker.index_size, 0);
+    store_two();
+    strand_clean_marker_deinit(&marker);
+    cr_expect_eq(marker.index_commit, 0);
+    cr_expect_eq(marker.index_size, 0);
 }
 
 Test(clean_marker, many_entries_are_found)
@@ -142,11 +182,13 @@ Test(clean_marker, an_empty_one_is_one)
 Test(clean_marker, bytes_on_disk_are_those_of_the_header)
 {
     static const uint8_t EXPECTED[HEADER + ENTRY] = {
-        'S',  'T',  'C',  'L',  1,    0,    0,    0,    2,  0,  0,  0,  1,    2,    3,    4,
-        5,    6,    7,    8,    9,    10,   11,   12,   13, 14, 15, 16, 0x88, 0x77, 0x66, 0x55,
-        0x44, 0x33, 0x22, 0x11, 5,    0,    0,    0,    0,  0,  0,  0,  8,    7,    6,    5,
-        4,    3,    2,    1,    0x84, 3,    0,    0,    0,  0,  0,  0,  4,    3,    2,    1,
-        0,    0,    0,    0,    0x0D, 0x0C, 0x0B, 0x0A, 77, 0,  0,  0};
+        'S',  'T',  'C',  'L',  2,    0,    0,    0,    2,    0,    0,    0,    0x88, 0x77,
+        0x66, 0x55, 0x44, 0x33, 0x22, 0xF1, 0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11,
+        1,    2,    3,    4,    5,    6,    7,    8,    9,    10,   11,   12,   13,   14,
+        15,   16,   0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 5,    0,    0,    0,
+        0,    0,    0,    0,    8,    7,    6,    5,    4,    3,    2,    1,    0x84, 3,
+        0,    0,    0,    0,    0,    0,    4,    3,    2,    1,    0,    0,    0,    0,
+        0x0D, 0x0C, 0x0B, 0x0A, 77,   0,    0,    0};
     int64_t size;
 
     store_two();
@@ -172,6 +214,8 @@ expect_refused(const uint8_t *data, int64_t size, const char *cause, const char 
                        strand_error_message());
     cr_expect_eq(loaded.count, 0, "%s", context);
     cr_expect_null(loaded.entries, "%s", context);
+    cr_expect_eq(loaded.index_commit, 0, "%s", context);
+    cr_expect_eq(loaded.index_size, 0, "%s", context);
 }
 
 Test(clean_marker, a_missing_one_is_not_found)
@@ -210,10 +254,15 @@ Test(clean_marker, each_field_that_cannot_be_is_refused)
     } CASES[] = {
         {"magic", 0, 'X', 1, "STCL"},
         {"version 0", 4, 0, 4, "version"},
-        {"version 2", 4, 2, 4, "version"},
+        {"version 1", 4, 1, 4, "version"},
+        {"version 3", 4, 3, 4, "version"},
         {"a count below the size", 8, 1, 4, "count"},
         {"a count above the size", 8, 3, 4, "count"},
         {"a huge count", 8, UINT32_MAX, 4, "count"},
+        {"an index of no size", INDEX_SIZE, 0, 8, "index"},
+        {"an index of negative size", INDEX_SIZE, UINT64_MAX, 8, "index"},
+        {"an index of the most negative size", INDEX_SIZE, (uint64_t)INT64_MIN, 8, "index"},
+        {"an index with a size and no commit", INDEX_COMMIT, 0, 8, "index"},
         {"a negative log start", HEADER + 24, UINT64_MAX, 8, "entry 0"},
         {"a log start above the end", HEADER + 24, INT64_MAX, 8, "entry 0"},
         {"a negative log end", HEADER + 32, UINT64_MAX, 8, "entry 0"},
@@ -242,10 +291,40 @@ Test(clean_marker, each_field_that_cannot_be_is_refused)
     }
 }
 
+/* It had no index between the count and the entries. */
+Test(clean_marker, one_of_version_1_is_refused_for_its_version)
+{
+    enum { OLD_HEADER = 12 };
+    uint8_t current[SIZE_OF_TWO];
+
+    store_two();
+    memcpy(current, strand_sim_disk_content(disk, PATH, NULL), sizeof current);
+    for (uint8_t entries = 0; entries <= 2; entries++) {
+        uint8_t data[OLD_HEADER + 2 * ENTRY + 4] = {'S', 'T', 'C', 'L', 1, 0, 0, 0, entries};
+        size_t size = OLD_HEADER + (size_t)entries * ENTRY;
+
+        memcpy(data + OLD_HEADER, current + HEADER, (size_t)entries * ENTRY);
+        strand_put_le32(data + size, strand_crc32c(0, data, size));
+        expect_refused(data, (int64_t)size + 4, "its version is unknown", "version 1");
+    }
+}
+
+/* The CRC is right, and the version where there is room for one: only the size is not. */
+Test(clean_marker, each_size_that_holds_no_whole_entries_is_refused)
+{
+    for (size_t size = 4; size < HEADER + ENTRY; size++) {
+        uint8_t data[HEADER + ENTRY + 4] = {'S', 'T', 'C', 'L', 2};
+
+        strand_put_le32(data + size, strand_crc32c(0, data, size));
+        if (size != HEADER)
+            expect_refused(data, (int64_t)size + 4, "its size cannot be", "size");
+    }
+}
+
 /* 2^32 - 1 entries would be 256 GiB: the count is not believed before the size. */
 Test(clean_marker, a_count_larger_than_the_file_is_refused_without_reading_more)
 {
-    uint8_t data[HEADER + 4] = {'S', 'T', 'C', 'L', 1, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF};
+    uint8_t data[HEADER + 4] = {'S', 'T', 'C', 'L', 2, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF};
 
     strand_put_le32(data + HEADER, strand_crc32c(0, data, HEADER));
     strand_sim_disk_plan_clear(disk);
