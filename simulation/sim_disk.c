@@ -380,7 +380,7 @@ strand_sim_disk_free_blocks(const struct strand_sim_disk *disk)
     if (disk->capacity == 0)
         return INT64_MAX / STRAND_SIM_BLOCK_SIZE;
     for (struct strand_sim_inode *inode = disk->inodes.first; inode != NULL; inode = inode->next)
-        if (inode->link_count > 0 || inode->open_count > 0)
+        if (inode->reference_count > 0)
             blocks -= strand_sim_inode_block_count(inode);
     return strand_sim_larger(blocks, 0);
 }

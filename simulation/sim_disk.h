@@ -20,7 +20,11 @@
  *     then a cut may leave both names, or neither.  A directory cannot move to another (-EXDEV).
  *   - A full disk (CAPACITY) gives -ENOSPC from writes and creations, after a short write of what
  *     fits.  Overwriting what is allocated always fits.  Growing by set_size() allocates nothing,
- *     reserve() that fails keeps the blocks it got, a removed file's blocks are free at once.
+ *     reserve() that fails keeps the blocks it got.
+ *   - Blocks that are given up are free when that is durable: those of a file that was removed or
+ *     replaced when its directories are synced, and nobody has it open any more; those that a file
+ *     was cut by, and has on disk, when it is synced.  What was never on disk of a file that is cut
+ *     is free at once.  No other sync brings that forward, nor does a full disk.
  *   - A map is a copy that each later change of the cache is repeated in.  It stays readable, as it
  *     is then, after a cut or a kill, until unmap() or destroy; never beyond the size asked for.
  *   - lock() needs a file open for writing and holds until close(), against every other open file.

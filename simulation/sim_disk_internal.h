@@ -84,7 +84,7 @@ int strand_sim_disk_find_place(const struct strand_sim_disk *disk, const char *p
 int strand_sim_disk_find(const struct strand_sim_disk *disk, const char *path,
                          struct strand_sim_inode **out_inode);
 
-/* Blocks that no visible or open file occupies. */
+/* Blocks that no file occupies: neither one that is there, nor one whose end is not durable. */
 int64_t strand_sim_disk_free_blocks(const struct strand_sim_disk *disk);
 
 /* Take FILE off its inode: it is closed, or invalid from now on. */

@@ -32,7 +32,7 @@ mark_dirty(struct strand_sim_inode *inode, int64_t position, int64_t size)
 int64_t
 strand_sim_inode_block_count(const struct strand_sim_inode *inode)
 {
-    return strand_sim_bits_count(&inode->blocks);
+    return strand_sim_bits_count(&inode->blocks) + strand_sim_bits_count(&inode->leaving);
 }
 
 int64_t
@@ -51,12 +51,37 @@ strand_sim_inode_allocate(struct strand_sim_inode *inode, int64_t position, int6
     return strand_sim_smaller(strand_sim_larger(block * STRAND_SIM_BLOCK_SIZE - position, 0), size);
 }
 
-static void
-free_blocks_beyond(struct strand_sim_inode *inode, int64_t size)
+static size_t
+blocks_of(int64_t size)
 {
-    int64_t kept = (size + STRAND_SIM_BLOCK_SIZE - 1) / STRAND_SIM_BLOCK_SIZE;
+    return (size_t)((size + STRAND_SIM_BLOCK_SIZE - 1) / STRAND_SIM_BLOCK_SIZE);
+}
 
-    strand_sim_bits_clear_from(&inode->blocks, (size_t)kept);
+/* Set in TO, too, what is set in FROM in [FIRST, END). */
+static void
+add_blocks(struct strand_sim_bits *to, const struct strand_sim_bits *from, size_t first, size_t end)
+{
+    for (size_t block = first; block < end && block < strand_sim_bits_limit(from); block++)
+        if (strand_sim_bit_is_set(from, block))
+            strand_sim_bit_set(to, block);
+}
+
+/* Those that hold what is on disk are free after a sync; one that is allocated in such a place
+ * before it is another block. */
+static void
+give_up_blocks_beyond(struct strand_sim_inode *inode, int64_t size)
+{
+    add_blocks(&inode->leaving, &inode->blocks, blocks_of(size), blocks_of(inode->durable.size));
+    strand_sim_bits_clear_from(&inode->blocks, blocks_of(size));
+}
+
+/* Cache and disk are the same, SIZE bytes: no block is there for one of them alone. */
+static void
+settle_blocks(struct strand_sim_inode *inode, int64_t size)
+{
+    add_blocks(&inode->blocks, &inode->leaving, 0, blocks_of(size));
+    strand_sim_bits_clear(&inode->leaving);
+    strand_sim_bits_clear_from(&inode->blocks, blocks_of(size));
 }
 
 int64_t
@@ -111,7 +136,7 @@ strand_sim_inode_set_size(struct strand_sim_inode *inode, int64_t size)
     int64_t cut_size = inode->now.extent - size;
 
     if (size <= inode->now.size) /* reserved space goes too, also when the size stays */
-        free_blocks_beyond(inode, size);
+        give_up_blocks_beyond(inode, size);
     if (size == inode->now.size)
         return;
     strand_sim_content_set_size(&inode->now, size);
@@ -156,6 +181,7 @@ strand_sim_inode_sync(struct strand_sim_inode *inode)
         if (strand_sim_bit_is_set(&inode->dirty, sector))
             write_back_sector(inode, sector);
     strand_sim_content_set_size(&inode->durable, size);
+    strand_sim_bits_clear(&inode->leaving);
     strand_sim_inode_forget(inode);
 }
 
@@ -175,7 +201,7 @@ strand_sim_inode_replace(struct strand_sim_inode *inode, const void *data, int64
     strand_sim_content_put(&inode->now, data, size, 0);
     strand_sim_content_copy(&inode->durable, &inode->now);
     strand_sim_inode_forget(inode);
-    free_blocks_beyond(inode, size);
+    settle_blocks(inode, size);
     (void)strand_sim_inode_allocate(inode, 0, size, INT64_MAX); /* all of them */
     refresh_maps(inode, 0, changed_size);
 }
@@ -272,7 +298,7 @@ cut_file(struct strand_sim_inode *inode, enum strand_sim_loss loss, uint64_t *ra
         sync_at_random(inode, random);
     strand_sim_inode_forget(inode);
     strand_sim_content_copy(&inode->now, &inode->durable);
-    free_blocks_beyond(inode, inode->now.size);
+    settle_blocks(inode, inode->now.size);
 }
 
 void
@@ -398,6 +424,7 @@ destroy(struct strand_sim_inodes *inodes, struct strand_sim_inode *inode)
     strand_sim_content_free(&inode->durable);
     strand_sim_bits_clear(&inode->dirty);
     strand_sim_bits_clear(&inode->blocks);
+    strand_sim_bits_clear(&inode->leaving);
     strand_sim_names_clear(&inode->names);
     strand_sim_names_clear(&inode->durable_names);
     strand_sim_changes_clear(&inode->changes);
@@ -440,6 +467,7 @@ strand_sim_inodes_copy(const struct strand_sim_inodes *from, struct strand_sim_i
         strand_sim_content_copy(&copy->durable, &inode->durable);
         strand_sim_bits_copy(&copy->dirty, &inode->dirty);
         strand_sim_bits_copy(&copy->blocks, &inode->blocks);
+        strand_sim_bits_copy(&copy->leaving, &inode->leaving);
         copy->is_size_dirty = inode->is_size_dirty;
         inode->scratch = copy;
     }

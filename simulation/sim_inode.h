@@ -43,8 +43,9 @@ struct strand_sim_inode {
     /* A file. */
     struct strand_sim_content now;
     struct strand_sim_content durable;
-    struct strand_sim_bits dirty;  /* sectors */
-    struct strand_sim_bits blocks; /* allocated */
+    struct strand_sim_bits dirty;   /* sectors */
+    struct strand_sim_bits blocks;  /* allocated */
+    struct strand_sim_bits leaving; /* cut off, but in the file on disk */
     bool is_size_dirty;
     struct strand_sim_map *maps;            /* owned */
     const struct strand_fs_file *locked_by; /* borrowed; NULL: nobody */
@@ -88,7 +89,7 @@ bool strand_sim_inode_is_dirty(const struct strand_sim_inode *inode);
 
 /* ---- Files ---- */
 
-/* Blocks allocated to the file. */
+/* Blocks that the file occupies. */
 int64_t strand_sim_inode_block_count(const struct strand_sim_inode *inode);
 
 /* Allocate the blocks of [POSITION, POSITION + SIZE), lowest first, as far as FREE_BLOCKS go;

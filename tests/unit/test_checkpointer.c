@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/checkpointer.h"
+#include "engine/engine_internal.h"
 #include "support/engine_fixture.h"
 
 #define RECOVERY_POINTS FIXTURE_DATA "/recovery-point-offset-checkpoint"
@@ -146,6 +148,69 @@ Test(checkpointer, quarantined_log_keeps_its_lines)
     cr_assert_eq(fixture_info().info.state, STRAND_LOG_QUARANTINED);
     require_ok(strand_engine_checkpoint(fixture.engine));
     cr_expect_str_eq(text_of(RECOVERY_POINTS), "0\n1\norders 0 3\n");
+}
+
+/* ---- One at a time ---- */
+
+/* The linker sends every call of strand_mutex_lock() here (LINKER:--wrap, tests/programs.cmake): a
+ * test can let something happen while a checkpoint waits for its turn. */
+void __real_strand_mutex_lock(struct strand_mutex *mutex);
+void __wrap_strand_mutex_lock(struct strand_mutex *mutex);
+
+static const struct strand_mutex *awaited; /* NULL: nothing happens */
+
+void
+__wrap_strand_mutex_lock(struct strand_mutex *mutex)
+{
+    if (mutex == awaited) {
+        awaited = NULL;
+        fixture_append("meanwhile");
+    }
+    __real_strand_mutex_lock(mutex);
+}
+
+/* RUN writes a checkpoint, which waits for one before it to end. */
+static void
+expect_positions_of_its_turn(int (*run)(void))
+{
+    fixture_open();
+    fixture_append("a");
+    awaited = &fixture.engine->checkpointer.lock;
+    require_ok(run());
+    cr_assert_null(awaited, "it took the lock");
+    cr_expect_str_eq(text_of(RECOVERY_POINTS), "0\n1\norders 0 2\n");
+    cr_expect_str_eq(text_of(COMMITTED), "0\n1\norders 0 2\n");
+}
+
+static int
+ask_for_checkpoint(void)
+{
+    return strand_engine_checkpoint(fixture.engine);
+}
+
+static int
+make_log_in_place_of_another(void)
+{
+    struct strand_log *log;
+
+    for (int i = 0; i < 2; i++) {
+        require_ok(strand_log_open(fixture.engine, "others", 0, NULL, &log));
+        require_ok(strand_log_close(log));
+        if (i == 0)
+            require_ok(strand_engine_delete_log(fixture.engine, "others", 0));
+    }
+    return STRAND_OK;
+}
+
+/* Else an older copy could replace a newer one. */
+Test(checkpointer, positions_are_read_when_the_checkpoint_before_has_ended)
+{
+    expect_positions_of_its_turn(ask_for_checkpoint);
+}
+
+Test(checkpointer, positions_are_read_when_the_checkpoint_before_has_ended_for_a_new_log_too)
+{
+    expect_positions_of_its_turn(make_log_in_place_of_another);
 }
 
 /* ---- The full disk ---- */

@@ -9,7 +9,9 @@
 
 #include <criterion/criterion.h>
 
+#include "engine/engine_internal.h"
 #include "support/engine_fixture.h"
+#include "support/log_image.h"
 
 #define FRONTIER FIXTURE_DATA "/strandline.frontier"
 #define SEGMENT  FIXTURE_LOG "/00000000000000000000.log"
@@ -68,6 +70,35 @@ Test(engine_durability, frontier_follows_within_100_ms)
     strand_sim_disk_advance(fixture.disk, INT64_C(100000000));
     require_ok(strand_engine_run(fixture.engine, &next_ms));
     expect_nothing_left("100 ms later");
+}
+
+/* ---- Zeros ---- */
+
+/* The sync of zeros in front of the log end is one of the batches there, too. */
+Test(engine_durability, zeros_of_a_segment_are_not_synced_before_older_segments_are)
+{
+    enum { BATCH = 69, IN_FIRST = 29, IN_SECOND = 10 };
+    static const struct strand_preparer_sizes sizes = {
+        .after = 200, .least = 512, .most = 1024, .step = 256, .call = 64};
+    int64_t size = 0;
+
+    fixture.engine_options.preparation = STRAND_PREPARE_ZERO;
+    fixture.log_options.segment_bytes = (IN_FIRST + 1) * BATCH - 1;
+    fixture_open_engine();
+    fixture.engine->preparer.sizes = sizes;
+    fixture_open_log();
+    for (int i = 0; i < IN_FIRST + IN_SECOND; i++)
+        require_ok(fixture_try_append("v", STRAND_WRITTEN, NULL));
+    require_ok(strand_engine_run(fixture.engine, NULL));
+    cr_assert_eq(fixture_positions().durable_end, 0, "no round was due");
+    (void)strand_sim_disk_content(fixture.disk, FIXTURE_LOG "/00000000000000000029.log", &size);
+    cr_assert_gt(size, IN_SECOND * BATCH, "zeros were written");
+
+    fixture_cut(STRAND_SIM_KEEP_NAMES);
+    fixture_open();
+    struct fixture_report found = fixture_report();
+    cr_expect_neq(found.report.verdict, STRAND_VERDICT_SUSPECT, "%s", found.reason);
+    cr_expect_str_eq(log_image_names(fixture.disk, FIXTURE_LOG, "cut-"), "", "nothing was saved");
 }
 
 /* ---- A round covers what was there when it began ---- */
