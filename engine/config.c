@@ -250,6 +250,7 @@ check_choices(const struct strand_engine_options *options)
         {"recovery_threads", options->recovery_threads, STRAND_THREADS_MAX},
         {"recovery_policy", options->recovery_policy, STRAND_RECOVER_SALVAGE},
         {"preparation", options->preparation, STRAND_PREPARE_ZERO},
+        {"index", options->index, STRAND_INDEX_NONE},
     };
 
     for (size_t i = 0; i < sizeof choices / sizeof *choices; i++)
@@ -258,6 +259,16 @@ check_choices(const struct strand_engine_options *options)
                                "engine options: %s %" PRId64 " is not within 0 and %" PRId64,
                                choices[i].name, choices[i].value, choices[i].most);
     return STRAND_OK;
+}
+
+static enum strand_index_kind
+index_kind(const struct strand_engine_options *options)
+{
+    bool is_real = options->fs == NULL || options->fs == strand_fs_posix();
+
+    if (options->index != STRAND_INDEX_AUTO)
+        return (enum strand_index_kind)options->index;
+    return is_real ? STRAND_INDEX_LMDB : STRAND_INDEX_MEMORY;
 }
 
 int
@@ -316,6 +327,8 @@ strand_engine_config_init(const struct strand_engine_options *options,
         .preparation = (enum strand_preparation)options->preparation,
         .prepared_bytes_max = options->prepared_bytes_max != 0 ? options->prepared_bytes_max
                                                                : STRAND_PREPARED_BYTES_DEFAULT,
+        .index = index_kind(options),
+        .index_directory = options->index_directory,
         .fs = options->fs != NULL ? options->fs : strand_fs_posix(),
         .notice = options->notice,
         .notice_context = options->notice_context,

@@ -69,6 +69,8 @@ struct strand_engine_config {
     enum strand_recovery_policy recovery_policy;
     enum strand_preparation preparation;
     uint64_t prepared_bytes_max;
+    enum strand_index_kind index; /* never AUTO */
+    const char *index_directory;  /* borrowed while opening; NULL: the data directory */
     const struct strand_fs *fs;
     strand_notice_fn *notice;
     void *notice_context;

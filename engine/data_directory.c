@@ -159,20 +159,32 @@ was_same_boot(const struct strand_data_directory *directory)
     return sscanf(text, "%*[^\n]\nboot %36s", last) != 1 || strcmp(last, boot) == 0;
 }
 
+/* One size always, for the name and for all of it: a full disk cannot stop a later opening. */
+enum { LOCK_NAME_SIZE = 128 };
+
+static void
+format_lock_name(const struct strand_fs *fs, char out_name[LOCK_NAME_SIZE + 1])
+{
+    char who[LOCK_NAME_SIZE] = "";
+
+    if (fs->process(fs->context, who, sizeof who) != 0)
+        (void)snprintf(who, sizeof who, "an unknown process");
+    int size = snprintf(out_name, LOCK_NAME_SIZE + 1, "%-127s\n", who);
+    strand_assert(size == LOCK_NAME_SIZE);
+}
+
 static int
 write_lock_text(struct strand_data_directory *directory)
 {
     const struct strand_fs *fs = directory->fs;
     char text[LOCK_TEXT_SIZE_MAX];
-    char who[128] = "";
+    char name[LOCK_NAME_SIZE + 1];
     char boot[STRAND_FS_BOOT_ID_SIZE] = "";
 
-    if (fs->process(fs->context, who, sizeof who) != 0)
-        (void)snprintf(who, sizeof who, "an unknown process");
+    format_lock_name(fs, name);
     if (fs->boot_id(fs->context, boot) != 0)
         boot[0] = '\0';
-    /* One size always: a full disk cannot stop a later opening. */
-    int size = snprintf(text, sizeof text, "%-127s\nboot %-36s\n", who, boot);
+    int size = snprintf(text, sizeof text, "%sboot %-36s\n", name, boot);
     strand_assert(size > 0 && (size_t)size < sizeof text);
     return strand_file_write(&directory->lock, text, (size_t)size, 0, NULL);
 }
@@ -197,6 +209,23 @@ take_lock(struct strand_data_directory *directory)
     if (named == 0)
         return strand_fail(STRAND_ERR_IN_USE, "lock %s: the file was replaced meanwhile",
                            directory->lock_path);
+    return STRAND_OK;
+}
+
+int
+strand_data_directory_lock(struct strand_data_directory *directory)
+{
+    char name[LOCK_NAME_SIZE + 1];
+
+    strand_assert(directory->lock.handle == NULL);
+    int status = take_lock(directory);
+    if (status != STRAND_OK) {
+        strand_file_discard(&directory->lock);
+        return status;
+    }
+    /* The boot of the last writer stays.  Without our name whoever is refused is told another. */
+    format_lock_name(directory->fs, name);
+    (void)strand_file_write(&directory->lock, name, LOCK_NAME_SIZE, 0, NULL);
     return STRAND_OK;
 }
 
@@ -281,7 +310,9 @@ initialise(struct strand_data_directory *directory)
 
     if (status == STRAND_OK) /* the host may have made the directory just now */
         status = sync_parent(directory->fs, directory->path);
-    return status == STRAND_OK ? strand_format_file_write(directory->fs, directory->path) : status;
+    return status == STRAND_OK
+               ? strand_format_file_write(directory->fs, directory->path, directory->id)
+               : status;
 }
 
 /* A marker that cannot be believed is none. */
@@ -386,7 +417,7 @@ open_contents(struct strand_data_directory *directory, uint32_t flags)
             status = classify(fs, directory->path, &contents);
     }
     if (status == STRAND_OK && contents.has_format)
-        status = strand_format_file_check(fs, directory->path);
+        status = strand_format_file_read(fs, directory->path, directory->id);
     if (status != STRAND_OK)
         return status;
     directory->was_kafkas = contents.owner == OWNER_KAFKA || contents.has_kafka_clean;

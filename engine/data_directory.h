@@ -39,13 +39,14 @@
 #define STRAND_TAKEOVER_NAME    "strandline.takeover"
 
 struct strand_data_directory {
-    const struct strand_fs *fs; /* borrowed */
-    char *path;                 /* owned; absolute */
-    char *lock_path;            /* owned */
-    struct strand_file lock;    /* not open when read-only */
-    bool was_kafkas;            /* a broker was the last writer: our slots mean nothing */
-    bool is_taken_over;         /* or was, and a log without a slot is as it left it */
-    bool has_writer;            /* read-only: another process holds the lock */
+    const struct strand_fs *fs;           /* borrowed */
+    char *path;                           /* owned; absolute */
+    char *lock_path;                      /* owned */
+    struct strand_file lock;              /* not open when read-only */
+    uint8_t id[STRAND_DIRECTORY_ID_SIZE]; /* zeros: a broker's, and read-only */
+    bool was_kafkas;                      /* a broker was the last writer: our slots mean nothing */
+    bool is_taken_over;                   /* or was, and a log without a slot is as it left it */
+    bool has_writer;                      /* read-only: another process holds the lock */
     bool is_same_boot; /* the last writer's kernel still runs, or nobody knows: its cache may hold
                           pages that a failed sync left unwritten */
     struct strand_clean_marker clean; /* empty: nothing is vouched for */
@@ -61,6 +62,10 @@ STRAND_MUST_USE int strand_data_directory_open(const struct strand_fs *fs, const
 /* A reader's look at the lock: sets has_writer.  To be called when the frontier is loaded: what its
  * slots say is then finished, on disk, too, if nobody writes. */
 STRAND_MUST_USE int strand_data_directory_look_for_writer(struct strand_data_directory *directory);
+
+/* Take the lock of one that was opened read-only, for who needs it to stay as it is: nothing of it
+ * changes but our name in the lock file.  STRAND_ERR_IN_USE. */
+STRAND_MUST_USE int strand_data_directory_lock(struct strand_data_directory *directory);
 
 /* A broker turns out to have written a log, and has left no marker: that is known, durably, until
  * every log is recovered. */

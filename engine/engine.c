@@ -72,6 +72,7 @@ destroy(struct strand_engine *engine)
     strand_buffer_pool_destroy(engine->buffers);
     strand_codec_pool_destroy(engine->codecs);
     strand_fork_guard_destroy(engine->fork_guard);
+    strand_indexer_deinit(&engine->indexer);
     strand_preparer_deinit(&engine->preparer);
     strand_committer_deinit(&engine->committer);
     strand_checkpointer_deinit(&engine->checkpointer);
@@ -99,6 +100,7 @@ create_parts(struct strand_engine *engine)
     strand_segment_cache_init(&engine->cache, descriptor_budget(&engine->config));
     strand_committer_init(&engine->committer, engine);
     strand_preparer_init(&engine->preparer, engine);
+    strand_indexer_init(&engine->indexer, engine);
     strand_checkpointer_init(&engine->checkpointer);
     int status = strand_fork_guard_create(&engine->fork_guard);
     if (status == STRAND_OK)
@@ -127,6 +129,24 @@ open_directory(struct strand_engine *engine, const char *path)
     return status;
 }
 
+static int
+start_threads(struct strand_engine *engine)
+{
+    int status = strand_committer_start(&engine->committer);
+
+    if (status == STRAND_OK)
+        status = strand_preparer_start(&engine->preparer);
+    return status == STRAND_OK ? strand_indexer_start(&engine->indexer) : status;
+}
+
+static void
+stop_threads(struct strand_engine *engine)
+{
+    strand_indexer_stop(&engine->indexer);
+    strand_preparer_stop(&engine->preparer);
+    strand_committer_stop(&engine->committer);
+}
+
 int
 strand_engine_open(const char *directory, const struct strand_engine_options *options,
                    struct strand_engine **out_engine)
@@ -148,12 +168,12 @@ strand_engine_open(const char *directory, const struct strand_engine_options *op
         status = open_directory(engine, directory);
     if (status == STRAND_OK)
         status = strand_engine_load_logs(engine);
+    if (status == STRAND_OK)
+        status = strand_indexer_open(&engine->indexer);
     if (status == STRAND_OK && strand_engine_has_threads(engine))
-        status = strand_committer_start(&engine->committer);
-    if (status == STRAND_OK && strand_engine_has_threads(engine))
-        status = strand_preparer_start(&engine->preparer);
+        status = start_threads(engine);
     if (status != STRAND_OK) {
-        strand_committer_stop(&engine->committer);
+        stop_threads(engine);
         (void)destroy(engine); /* the failure is recorded; nothing was written since */
         return status;
     }
@@ -231,6 +251,7 @@ static void
 finish(struct strand_engine *engine, struct closing *closing)
 {
     finish_logs(engine, closing);
+    strand_indexer_close_cleanly(&engine->indexer, &closing->marker);
     int status = strand_frontier_sync(engine->frontier);
     note_failure(closing, status);
     if (status != STRAND_OK)
@@ -255,8 +276,7 @@ strand_engine_close(struct strand_engine *engine)
     int status = check_unused(engine);
     if (status != STRAND_OK)
         return status;
-    strand_preparer_stop(&engine->preparer);
-    strand_committer_stop(&engine->committer);
+    stop_threads(engine);
     strand_clean_marker_init(&closing.marker);
     if (!strand_engine_is_read_only(engine))
         finish(engine, &closing);
@@ -267,6 +287,15 @@ strand_engine_close(struct strand_engine *engine)
 }
 
 /* ---- Work and health ---- */
+
+/* The earlier of two due times, of which -1 is none. */
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+    if (a < 0 || b < 0)
+        return a < 0 ? b : a;
+    return a < b ? a : b;
+}
 
 int
 strand_engine_run(struct strand_engine *engine, int64_t *out_next_ms)
@@ -279,11 +308,12 @@ strand_engine_run(struct strand_engine *engine, int64_t *out_next_ms)
     if ((engine->config.flags & STRAND_ENGINE_NO_THREADS) != 0 &&
         !strand_engine_is_read_only(engine)) {
         int64_t prepare_ns = -1;
+        int64_t index_ns = -1;
 
         strand_committer_run(&engine->committer, &next_ns);
         strand_preparer_run(&engine->preparer, &prepare_ns);
-        if (next_ns < 0 || (prepare_ns >= 0 && prepare_ns < next_ns))
-            next_ns = prepare_ns;
+        strand_indexer_run(&engine->indexer, &index_ns);
+        next_ns = earlier(earlier(next_ns, prepare_ns), index_ns);
     }
     if (out_next_ms == NULL)
         return STRAND_OK;
@@ -427,6 +457,7 @@ delete_log(struct strand_engine *engine, struct strand_log *log)
         return status;
     strand_preparer_forget(&engine->preparer, log); /* both go by the path */
     strand_committer_forget(&engine->committer, log);
+    strand_indexer_forget(&engine->indexer, log);
     status = strand_path_rename(fs, log->directory, path);
     if (status != STRAND_OK) {
         strand_committer_ask_later(&engine->committer, log); /* it stays, with what is unsynced */
@@ -436,6 +467,7 @@ delete_log(struct strand_engine *engine, struct strand_log *log)
     status = strand_path_sync_directory(fs, engine->directory.path);
     if (status == STRAND_OK)
         status = strand_frontier_remove(engine->frontier, log->identity.id);
+    strand_indexer_remove(&engine->indexer, log->identity.id);
     atomic_store(&engine->checkpointer.names_strangers, true);
     strand_checkpointer_note_soon(engine);
     strand_log_object_destroy(log);

@@ -1,8 +1,8 @@
 /* engine/engine_internal.h -- What the files of the engine share about the engine itself.
  *
  * Lock order (docs/THREADS.md): registry -> checkpoint -> commit (of a log) -> append (of a log) ->
- * segment cache -> state (of a log) -> committer or preparer.  No lock but the first three is held
- * during a sync.
+ * segment cache -> state (of a log) -> committer, preparer or indexer.  No lock but the first three
+ * is held during a sync.
  */
 #ifndef STRAND_ENGINE_ENGINE_INTERNAL_H
 #define STRAND_ENGINE_ENGINE_INTERNAL_H
@@ -17,6 +17,7 @@
 #include "engine/committer.h"
 #include "engine/config.h"
 #include "engine/data_directory.h"
+#include "engine/indexer.h"
 #include "engine/preparer.h"
 #include "engine/segment_cache.h"
 #include "strandline/engine.h"
@@ -38,6 +39,7 @@ struct strand_engine {
     struct strand_committer committer;
     struct strand_preparer preparer;
     struct strand_checkpointer checkpointer;
+    struct strand_indexer indexer;
 
     struct strand_mutex registry;
     struct strand_log **logs; /* owned; by name; guarded by registry */

@@ -195,8 +195,12 @@ publish(struct strand_log *log, int64_t durable_end, uint64_t bytes)
     log->round_end = -1;
     log->round_bytes = 0;
     log->high_watermark = watermark_at_locked(log, durable_end);
+    bool is_urgent = false;
+    bool is_much = strand_log_index_note_durable_locked(log, bytes, &is_urgent);
     strand_log_unlock_and_wake(log, false);
     strand_checkpointer_note(log->engine, bytes);
+    if (is_much)
+        strand_indexer_note(&log->engine->indexer, log, is_urgent);
 }
 
 int

@@ -188,6 +188,7 @@ lower_locked(struct strand_log *log, struct cut *cut)
         log->high_watermark = cut->log_end;
     if (log->wanted_watermark > cut->log_end)
         log->wanted_watermark = cut->log_end;
+    strand_log_index_note_cut_locked(log, cut->log_end);
     strand_log_wake_locked(log);
     return STRAND_OK;
 }
@@ -341,6 +342,7 @@ truncate_below_end(struct strand_log *log, int64_t offset, int64_t log_start)
             (void)strand_log_fail(log, status);
         for (size_t i = 0; i < cut.gone_count; i++)
             strand_log_segment_release(cut.gone[i]);
+        strand_indexer_note(&log->engine->indexer, log, false);
     }
     free(cut.gone);
     return status;
@@ -400,6 +402,7 @@ empty_list(struct strand_log *log, int64_t offset, struct cut *cut)
         log->high_watermark = offset;
         log->wanted_watermark = offset;
         log->durable_end = offset;
+        strand_log_index_note_cut_locked(log, 0);
     }
     strand_mutex_unlock(&log->state);
     return status;
@@ -452,6 +455,7 @@ reset_to(struct strand_log *log, int64_t offset)
             strand_log_segment_release(cut.gone[i]);
         if (status != STRAND_OK)
             (void)strand_log_fail(log, status);
+        strand_indexer_note(&log->engine->indexer, log, false);
     }
     free(cut.gone);
     return status;

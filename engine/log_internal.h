@@ -22,6 +22,7 @@
 #include "engine/committer.h"
 #include "engine/config.h"
 #include "engine/engine_internal.h"
+#include "engine/log_index.h"
 #include "engine/log_segment.h"
 #include "recovery/clean_marker.h"
 #include "recovery/frontier.h"
@@ -105,6 +106,7 @@ struct strand_log {
     uint64_t round_bytes;      /* what the round that runs will make durable */
     uint64_t appended_bytes;   /* since it was opened */
     uint64_t prepare_at;       /* when they are so many the preparer is asked */
+    struct strand_log_index index;
     struct strand_leader_epochs epochs;
     struct strand_log_segment **segments; /* owned; ascending; at least one while serving */
     size_t segment_count;

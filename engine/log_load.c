@@ -130,8 +130,10 @@ add_run(struct strand_log *log, const struct strand_recovered_segment *recovered
     segment->size = recovered->size;
     segment->max_timestamp_ms = recovered->max_timestamp_ms;
     segment->is_learnt = recovered->is_scanned || recovered->size == 0;
-    if (!segment->is_learnt)
+    if (!segment->is_learnt) {
         segment->first_timestamp_ms = STRAND_TIME_NOT_LEARNT;
+        strand_sparse_index_forget(&segment->index, UINT32_MAX, 0);
+    }
     return STRAND_OK;
 }
 
@@ -236,8 +238,13 @@ set_positions(struct strand_log *log, const struct strand_recovered_log *recover
                                     log->durable_end);
     log->wanted_watermark = log->high_watermark;
     log->generation = recovered->generation;
-    if (!strand_engine_is_read_only(log->engine) && (recovered->has_cut || log->generation == 0))
-        log->generation = strand_engine_draw_generation(log->engine, log->generation);
+    log->index.first_generation = recovered->generation;
+    if (strand_engine_is_read_only(log->engine) || (!recovered->has_cut && log->generation != 0))
+        return;
+    log->generation = strand_engine_draw_generation(log->engine, log->generation);
+    log->index.cut = recovered->has_cut ? log->log_end : INT64_MAX;
+    if (recovered->verdict == STRAND_VERDICT_SALVAGED) /* what stood behind the damage has moved */
+        log->index.cut = 0;
 }
 
 static void

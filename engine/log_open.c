@@ -33,6 +33,7 @@ init_object(struct strand_log *log, struct strand_engine *engine, int32_t partit
     strand_condition_init(&log->written);
     strand_log_stage_init(&log->stage);
     log->round_end = -1;
+    strand_log_index_init(&log->index);
     strand_leader_epochs_init(&log->epochs);
 }
 
@@ -273,7 +274,9 @@ prepare_appending(struct strand_log *log)
         log->segment_count > 0 ? log->segments[log->segment_count - 1] : NULL;
     bool is_first = log->handle_count == 1;
     strand_mutex_unlock(&log->state);
-    if (is_writable && is_first && last != NULL)
+    if (!is_writable || !is_first || last == NULL)
+        return;
+    if (!strand_log_index_learn(last))
         strand_log_segment_learn_first_time(last);
 }
 

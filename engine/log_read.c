@@ -13,23 +13,10 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "engine/log_internal.h"
+#include "engine/log_window.h"
 #include "storage/batch.h"
 #include "storage/segment.h"
 #include "storage/segment_scan.h"
-
-/* One segment as a fetch found it. */
-struct window {
-    struct strand_log_segment *segment; /* held by a reference */
-    int64_t position;                   /* a batch boundary at or before what is looked for */
-    int64_t expected;                   /* base offset of the batch there, */
-    bool is_exact;                      /* exactly, as of all that follow; else at the lowest */
-    bool is_exact_first;                /* that one alone */
-    int64_t size;                       /* bytes that may be read */
-    int64_t limit;                      /* offset that isolation allows to read up to */
-    int64_t next_base;                  /* where damage in this segment ends at the latest */
-    int64_t high_watermark;
-    int64_t log_start;
-};
 
 /* A run of whole batches. */
 struct span {
@@ -38,118 +25,12 @@ struct span {
     int64_t next_offset;
     int64_t walked_to; /* position behind the last header looked at, and the end offset there */
     int64_t walked_end;
+    bool was_misled; /* no batch stands where the index says that one does */
 };
-
-static int64_t
-next_base_locked(const struct strand_log *log, size_t index)
-{
-    return index + 1 < log->segment_count ? log->segments[index + 1]->base_offset : log->log_end;
-}
-
-int64_t
-strand_log_next_segment_offset(struct strand_log *log, int64_t offset)
-{
-    strand_mutex_lock(&log->state);
-    int64_t next = log->segment_count == 0
-                       ? log->log_end
-                       : next_base_locked(log, strand_log_find_segment_locked(log, offset));
-    strand_mutex_unlock(&log->state);
-    return next > offset ? next : offset + 1;
-}
-
-static int check_range_locked(const struct strand_log *log, int64_t offset)
-    STRAND_REQUIRES(log->state);
-static int fail_gap_locked(const struct strand_log *log, size_t index, int64_t offset)
-    STRAND_REQUIRES(log->state);
-static int find_segment_locked(const struct strand_log *log, int64_t offset, size_t *out_index)
-    STRAND_REQUIRES(log->state);
-static int find_window_locked(struct strand_log *log, int64_t offset, int isolation,
-                              struct window *window) STRAND_REQUIRES(log->state);
-
-static int
-check_range_locked(const struct strand_log *log, int64_t offset)
-{
-    if (log->segment_count == 0 && log->health != STRAND_LOG_HEALTHY)
-        return strand_log_unhealthy_locked(log);
-    /* Records that are missing at the end were there: behind them is where the log ends. */
-    int64_t end = log->corrupt_next > log->log_end ? log->corrupt_next : log->log_end;
-    if (offset < log->log_start || offset > end)
-        return strand_fail(STRAND_ERR_OUT_OF_RANGE,
-                           "read %s: offset %" PRId64 " is outside %" PRId64 " to %" PRId64,
-                           log->name, offset, log->log_start, log->log_end);
-    if (offset >= log->corrupt_first && offset < log->corrupt_next)
-        return strand_log_fail_corrupt(log, offset, log->corrupt_next, log->reason);
-    return STRAND_OK;
-}
-
-static int
-fail_gap_locked(const struct strand_log *log, size_t index, int64_t offset)
-{
-    char reason[128];
-
-    (void)snprintf(reason, sizeof reason,
-                   "segment %" PRId64 " ends at offset %" PRId64 ", the next one begins above it",
-                   log->segments[index]->base_offset, log->segments[index]->end_offset);
-    return strand_log_fail_corrupt(log, offset, next_base_locked(log, index), reason);
-}
-
-/* The segment with the first record at or above OFFSET.  STRAND_END: there is none.  A gap that is
- * no gap but damage is STRAND_ERR_CORRUPT. */
-static int
-find_segment_locked(const struct strand_log *log, int64_t offset, size_t *out_index)
-{
-    size_t index = strand_log_find_segment_locked(log, offset);
-
-    while (offset >= log->segments[index]->end_offset) {
-        if (log->segments[index]->is_cut_off && next_base_locked(log, index) > offset)
-            return strand_log_fail_corrupt(log, offset, next_base_locked(log, index), log->reason);
-        if (index + 1 == log->segment_count)
-            return STRAND_END;
-        if (next_base_locked(log, index) > offset && !log->may_have_gaps)
-            return fail_gap_locked(log, index, offset);
-        index++; /* OFFSET lies in a gap: the next record is above it */
-    }
-    *out_index = index;
-    return STRAND_OK;
-}
-
-/* The segment to look in, with a reference; STRAND_END when there is nothing to read. */
-static int
-find_window_locked(struct strand_log *log, int64_t offset, int isolation, struct window *window)
-{
-    size_t index = 0;
-
-    int status = check_range_locked(log, offset);
-    if (status != STRAND_OK)
-        return status;
-    window->limit = strand_log_limit_locked(log, isolation);
-    window->high_watermark = log->high_watermark;
-    window->log_start = log->log_start;
-    if (offset >= window->limit || log->segment_count == 0)
-        return STRAND_END;
-    status = find_segment_locked(log, offset, &index);
-    if (status != STRAND_OK)
-        return status;
-
-    struct strand_log_segment *segment = log->segments[index];
-    int64_t relative = offset > segment->base_offset ? offset - segment->base_offset : 0;
-    struct strand_sparse_entry entry =
-        strand_sparse_index_floor(&segment->index, (uint32_t)relative);
-    bool is_indexed = entry.position > segment->start_position;
-    window->segment = segment;
-    window->position = is_indexed ? entry.position : segment->start_position;
-    window->expected = segment->base_offset + (is_indexed ? entry.relative_offset : 0);
-    window->is_exact = !log->may_have_gaps;
-    window->is_exact_first = window->is_exact || is_indexed;
-    window->size = segment->size;
-    window->next_base = next_base_locked(log, index);
-    segment->references++;
-    return STRAND_OK;
-}
 
 /* The header at POSITION, in the map or copied into SPACE; checked to be one. */
 static int
-look_at_header(const struct window *window, int64_t position,
+look_at_header(const struct strand_log_window *window, int64_t position,
                uint8_t space[STRAND_BATCH_HEADER_SIZE], const uint8_t **out_header)
 {
     const struct strand_segment *file = window->segment->file;
@@ -175,7 +56,8 @@ look_at_header(const struct window *window, int64_t position,
  * claim it: what a header says must fit the batch in front of it, and the segment behind this one.
  */
 static int
-check_place(const struct window *window, const uint8_t *header, int64_t position, int64_t expected)
+check_place(const struct strand_log_window *window, const uint8_t *header, int64_t position,
+            int64_t expected)
 {
     bool is_exact = position == window->position ? window->is_exact_first : window->is_exact;
     int64_t base_offset = strand_batch_base_offset(header);
@@ -196,7 +78,7 @@ check_place(const struct window *window, const uint8_t *header, int64_t position
  * whole one is not above OFFSET the walk goes on there; else what lies between is what cannot be
  * read. */
 static int
-step_over(const struct window *window, int64_t offset, int status, int64_t *position,
+step_over(const struct strand_log_window *window, int64_t offset, int status, int64_t *position,
           int64_t *expected)
 {
     const struct strand_log_segment *segment = window->segment;
@@ -222,7 +104,8 @@ step_over(const struct window *window, int64_t offset, int status, int64_t *posi
 /* The whole batches from the one that holds OFFSET on, at most MAX_BYTES, at least one, all below
  * the limit.  A size of 0: none is readable yet. */
 static int
-find_span(const struct window *window, int64_t offset, uint32_t max_bytes, struct span *out_span)
+find_span(const struct strand_log_window *window, int64_t offset, uint32_t max_bytes,
+          struct span *out_span)
 {
     uint8_t space[STRAND_BATCH_HEADER_SIZE];
     const uint8_t *header = space;
@@ -236,6 +119,9 @@ find_span(const struct window *window, int64_t offset, uint32_t max_bytes, struc
             status = check_place(window, header, position, expected);
         if (status != STRAND_OK && span.size > 0)
             break; /* what is in front of the damage is good */
+        span.was_misled = status != STRAND_OK && window->is_hinted && position == window->position;
+        if (span.was_misled)
+            break; /* or it is damaged: who does not ask the index finds out */
         if (status != STRAND_OK) {
             status = step_over(window, offset, status, &position, &expected);
             if (status != STRAND_OK)
@@ -263,7 +149,7 @@ find_span(const struct window *window, int64_t offset, uint32_t max_bytes, struc
 
 /* Hand the bytes of SPAN over: pinned, or copied. */
 static int
-deliver(struct window *window, const struct span *span, struct strand_fetch *fetch)
+deliver(struct strand_log_window *window, const struct span *span, struct strand_fetch *fetch)
 {
     const struct strand_segment *file = window->segment->file;
     const struct strand_fs *fs = file->file.fs;
@@ -291,77 +177,20 @@ deliver(struct window *window, const struct span *span, struct strand_fetch *fet
     return STRAND_OK;
 }
 
-/* From the start of a segment a walk goes on without its index.  State lock held. */
-static bool
-can_walk_locked(const struct window *window, int64_t offset)
-{
-    return window->segment->is_learnt || offset <= window->segment->base_offset;
-}
-
 /* Has a walk for OFFSET come to the end of a segment that was thought to reach beyond it?  Then
  * that is known now. */
 static bool
-is_behind_end(struct window *window, const struct span *span, int64_t offset)
+is_behind_end(struct strand_log_window *window, const struct span *span, int64_t offset)
 {
     if (span->size > 0 || span->walked_to < window->size || span->walked_end > offset)
         return false;
     return strand_log_segment_note_end(window->segment, window->size, span->walked_end);
 }
 
-/* Find the segment to look in and hold it with its file open.
- *
- * What may be read is taken from the segment only when its file is open and held, in one go: from
- * then on a truncation copies instead of shortening the file.  If the file has to be opened first,
- * by name, the search begins again, because meanwhile another file may have that name. */
-static int
-hold_window(struct strand_log *log, int64_t offset, int isolation, struct window *window)
-{
-    for (;;) {
-        window->segment = NULL;
-        strand_mutex_lock(&log->state);
-        int status = find_window_locked(log, offset, isolation, window);
-        strand_assert(status != STRAND_OK || window->segment != NULL);
-        bool is_learnt = status == STRAND_OK && can_walk_locked(window, offset);
-        bool is_held = is_learnt && window->segment->file != NULL;
-        if (is_held)
-            log->pin_count++;
-        strand_mutex_unlock(&log->state);
-        if (status != STRAND_OK || is_held)
-            return status;
-
-        status = strand_log_segment_acquire(window->segment);
-        if (status == STRAND_OK) {
-            if (!is_learnt)
-                status = strand_log_segment_learn(window->segment);
-            strand_log_segment_release(window->segment);
-        }
-        strand_mutex_lock(&log->state);
-        bool is_gone = !window->segment->is_listed;
-        strand_mutex_unlock(&log->state);
-        strand_log_segment_release(window->segment);
-        window->segment = NULL;
-        if (status == STRAND_ERR_NOT_FOUND && strand_engine_is_read_only(log->engine))
-            return strand_fail(STRAND_ERR_TRUNCATED,
-                               "read %s: another process has removed a segment: open it again",
-                               log->name);
-        if (status != STRAND_OK && !is_gone)
-            return status;
-    }
-}
-
-static void
-unpin(struct strand_log *log, struct strand_log_segment *segment)
-{
-    strand_log_segment_release(segment);
-    strand_mutex_lock(&log->state);
-    log->pin_count--;
-    strand_mutex_unlock(&log->state);
-}
-
 /* What the walk through WINDOW has found goes to FETCH, which keeps the segment held if it points
  * into it. */
 static int
-fetch_window(struct window *window, int64_t offset, const struct span *span,
+fetch_window(struct strand_log_window *window, int64_t offset, const struct span *span,
              struct strand_fetch *fetch)
 {
     const struct strand_log *log = window->segment->log;
@@ -376,16 +205,21 @@ fetch_window(struct window *window, int64_t offset, const struct span *span,
     return strand_log_fail_corrupt(log, offset, window->next_base, reason);
 }
 
-/* One look for OFFSET.  *OUT_REPEAT: a segment ends earlier than was thought, so look again. */
+/* Looks for one offset, one after the other. */
+struct attempt {
+    bool must_repeat; /* a segment ends earlier than was thought, or the index was wrong */
+    bool was_misled;  /* so it is not asked again */
+};
+
 static int
 fetch_once(struct strand_log *log, int64_t offset, int isolation, uint32_t max_bytes,
-           struct strand_fetch *fetch, bool *out_repeat)
+           struct strand_fetch *fetch, struct attempt *attempt)
 {
-    struct window window = {0};
+    struct strand_log_window window = {0};
     struct span span = {0};
 
-    *out_repeat = false;
-    int status = hold_window(log, offset, isolation, &window);
+    attempt->must_repeat = false;
+    int status = strand_log_window_hold(log, offset, isolation, !attempt->was_misled, &window);
     *fetch = (struct strand_fetch){
         .next_offset = offset,
         .high_watermark = window.high_watermark,
@@ -397,14 +231,15 @@ fetch_once(struct strand_log *log, int64_t offset, int isolation, uint32_t max_b
         return status == STRAND_END ? STRAND_OK : status;
     strand_assert(window.segment != NULL);
     status = find_span(&window, offset, max_bytes, &span);
+    attempt->was_misled = attempt->was_misled || span.was_misled;
     if (status == STRAND_OK)
-        *out_repeat = is_behind_end(&window, &span, offset);
-    if (status == STRAND_OK && !*out_repeat)
+        attempt->must_repeat = span.was_misled || is_behind_end(&window, &span, offset);
+    if (status == STRAND_OK && !attempt->must_repeat)
         status = fetch_window(&window, offset, &span, fetch);
     if (status == STRAND_ERR_IO)
         status = strand_log_fail_read(log, offset, window.next_base, status);
     if (fetch->segment == NULL)
-        unpin(log, window.segment);
+        strand_log_window_release(log, window.segment);
     return status;
 }
 
@@ -412,14 +247,17 @@ int
 strand_log_fetch_unchecked(struct strand_log *log, int64_t offset, int isolation,
                            uint32_t max_bytes, struct strand_fetch *out_fetch)
 {
+    struct attempt attempt = {.must_repeat = false};
     struct strand_fetch fetch;
-    bool must_repeat = true;
-    int status = STRAND_OK;
+    int status;
 
-    while (status == STRAND_OK && must_repeat)
-        status = fetch_once(log, offset, isolation, max_bytes, &fetch, &must_repeat);
+    do
+        status = fetch_once(log, offset, isolation, max_bytes, &fetch, &attempt);
+    while (status == STRAND_OK && attempt.must_repeat);
     if (status == STRAND_OK)
         *out_fetch = fetch;
+    if (status == STRAND_OK && attempt.was_misled) /* it was there, and not where the index said */
+        strand_log_index_distrust(log);
     return status;
 }
 
@@ -478,6 +316,6 @@ strand_fetch_release(struct strand_fetch *fetch)
     struct strand_log *log = fetch->log;
 
     free(fetch->copy);
-    unpin(log, fetch->segment);
+    strand_log_window_release(log, fetch->segment);
     *fetch = (struct strand_fetch){.descriptor = -1};
 }

@@ -24,6 +24,7 @@ strand_log_segment_create(struct strand_log *log, int64_t base_offset,
     segment->log = log;
     segment->max_timestamp_ms = STRAND_NO_TIMESTAMP;
     segment->first_timestamp_ms = STRAND_NO_TIMESTAMP;
+    segment->newest_epoch = -1;
     segment->created_ms = strand_engine_wall_clock_ms(log->engine);
     segment->is_learnt = true;
     segment->references = 1;
@@ -38,6 +39,19 @@ strand_log_segment_is_dirty(const struct strand_log_segment *segment)
     return segment->size > segment->durable_size;
 }
 
+/* A full table makes room by what the index has as well. */
+static void
+note_place(struct strand_log_segment *segment, const uint8_t *batch, int64_t position)
+{
+    struct strand_sparse_index *table = &segment->index;
+
+    if (strand_sparse_index_is_full(table))
+        strand_sparse_index_drop(table, strand_log_index_droppable_locked(segment));
+    strand_sparse_index_add(table,
+                            (uint32_t)(strand_batch_base_offset(batch) - segment->base_offset),
+                            (uint32_t)position, segment->max_timestamp_ms);
+}
+
 void
 strand_log_segment_note(struct strand_log_segment *segment, const uint8_t *batch, int64_t position)
 {
@@ -45,11 +59,11 @@ strand_log_segment_note(struct strand_log_segment *segment, const uint8_t *batch
 
     strand_assert(position == segment->size);
     if (segment->is_learnt) {
-        strand_sparse_index_add(&segment->index,
-                                (uint32_t)(strand_batch_base_offset(batch) - segment->base_offset),
-                                (uint32_t)position);
+        note_place(segment, batch, position);
         if (timestamp > segment->max_timestamp_ms)
             segment->max_timestamp_ms = timestamp;
+        segment->record_count += strand_batch_record_count(batch);
+        segment->newest_epoch = strand_batch_leader_epoch(batch);
     }
     if (position == 0)
         segment->first_timestamp_ms = timestamp;
@@ -181,6 +195,8 @@ strand_log_segment_reload(struct strand_log_segment *segment, int64_t size)
     segment->end_offset = segment->base_offset;
     segment->max_timestamp_ms = STRAND_NO_TIMESTAMP;
     segment->first_timestamp_ms = STRAND_NO_TIMESTAMP;
+    segment->record_count = 0;
+    segment->newest_epoch = -1;
     int status = strand_segment_scan(&request, &result);
     if (status == STRAND_OK && result.position != size)
         return strand_fail(STRAND_ERR_CORRUPT, "read %s: %s", segment->file->path, result.reason);

@@ -14,9 +14,11 @@
  * never closed: its write-back error would be lost.
  *
  * A segment that opening did not read is not learnt: of it base offset and size are known,
- * end_offset is what the next segment's name or the log end says, and its index and timestamps are
- * empty. Reading it from its start needs no more; a search in it learns it, once, by a walk over
- * headers.
+ * end_offset is what the next segment's name or the log end says, and its table and timestamps are
+ * empty.  Reading it from its start needs no more, nor does reading it from where the index of the
+ * data directory leads.  Without an index a search in it learns it, once, by a walk over headers.
+ *
+ * The table of a segment that is full is given back when the index has all of it.
  *
  * Threading: every field is guarded by the log's state lock, except: base_offset and log (never
  * change), name_is_durable (the commit lock), cache_next and cache_previous (the cache's lock).
@@ -48,6 +50,8 @@ struct strand_log_segment {
     int64_t durable_size;        /* bytes that a successful sync covers */
     int64_t max_timestamp_ms;    /* -1 = none */
     int64_t first_timestamp_ms;  /* largest of the first batch; -1 = none */
+    int64_t record_count;        /* as the headers say; with the next, once learnt */
+    int32_t newest_epoch;        /* of the last batch; -1 = none */
     bool is_learnt;              /* false: see below */
     int64_t created_ms;          /* wall clock; when it became ours to write */
     bool name_is_durable;        /* guarded by the commit lock */
@@ -83,10 +87,14 @@ STRAND_MUST_USE int strand_log_segment_open_last(struct strand_log_segment *segm
 /* Give the reference back; the last one closes and frees.  State lock not held. */
 void strand_log_segment_release(struct strand_log_segment *segment);
 
-/* See that SEGMENT, of which the caller holds a reference with the file open, is learnt.  Damage is
- * walked around: who reads there will find it.  State lock not held; other threads may
- * read, and append, meanwhile.  STRAND_ERR_IO, _NO_MEMORY. */
+/* See that SEGMENT, of which the caller holds a reference with the file open, is learnt: from the
+ * index, or by a walk.  State lock not held; other threads may read, and append, meanwhile.
+ * STRAND_ERR_IO, _NO_MEMORY. */
 STRAND_MUST_USE int strand_log_segment_learn(struct strand_log_segment *segment);
+
+/* The same by a walk alone, which also fills its table.  Damage is walked around: who reads there
+ * will find it. */
+STRAND_MUST_USE int strand_log_segment_walk(struct strand_log_segment *segment);
 
 /* The same as far as appends need it: first_timestamp_ms, which a roll by time goes by.  Where it
  * cannot be read the segment counts as begun when it was opened. */

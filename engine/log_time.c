@@ -12,6 +12,9 @@
 #include "engine/log_read.h"
 #include "storage/record_reader.h"
 
+/* Fetched at a time: about as much as lies between two times that an index knows. */
+enum { SEARCH_BYTES = 128 << 10 };
+
 /* A search through the records below LIMIT. */
 struct search {
     struct strand_log *log;
@@ -22,9 +25,27 @@ struct search {
     int64_t log_start;
     int64_t limit;
     int64_t offset;       /* where to look next */
+    int64_t segment_base; /* of the segment that it lies in, and what that ends at */
+    int64_t segment_end;
+    bool is_in_table;     /* the segment's table knows all of it: no index need be asked */
     int64_t found_offset; /* -1: nothing yet */
     int64_t found_timestamp_ms;
 };
+
+/* Move on within SEGMENT, as far as its table knows that nothing is late enough.  State lock held.
+ */
+static void
+skip_in_segment(struct search *search, const struct strand_log_segment *segment)
+{
+    struct strand_sparse_entry entry;
+
+    search->segment_base = segment->base_offset;
+    search->segment_end = segment->end_offset;
+    search->is_in_table = segment->index.first_known == 0;
+    if (strand_sparse_index_floor_time(&segment->index, search->timestamp_ms, &entry) &&
+        segment->base_offset + entry.relative_offset > search->offset)
+        search->offset = segment->base_offset + entry.relative_offset;
+}
 
 /* Move on over segments that are too early; false: there is none left.  *OUT_UNKNOWN, with a
  * reference, is one of which that has to be learnt first. */
@@ -52,10 +73,24 @@ skip_segments(struct search *search, struct strand_log_segment **out_unknown)
             continue;
         if (segment->base_offset > search->offset)
             search->offset = segment->base_offset;
+        skip_in_segment(search, segment);
         is_found = true;
     }
     strand_mutex_unlock(&log->state);
     return is_found && search->offset < search->limit;
+}
+
+/* Move on within the segment that was found, as far as the index knows that nothing is late enough.
+ */
+static void
+skip_by_index(struct search *search)
+{
+    int64_t offset;
+
+    if (strand_log_index_find_time(search->log, search->segment_base, search->timestamp_ms,
+                                   &offset) &&
+        offset > search->offset && offset < search->segment_end)
+        search->offset = offset;
 }
 
 /* Learn SEGMENT and give the reference back.  One that was removed meanwhile is of no interest. */
@@ -86,6 +121,8 @@ find_segment(struct search *search)
     while (status == STRAND_OK) {
         bool is_found = skip_segments(search, &unknown);
 
+        if (unknown == NULL && is_found && !search->is_in_table)
+            skip_by_index(search);
         if (unknown == NULL)
             return is_found ? STRAND_OK : STRAND_END;
         status = learn(unknown);
@@ -158,7 +195,7 @@ find_first(struct search *search)
         struct strand_fetch fetch;
 
         status = strand_log_fetch_unchecked(search->log, search->offset, search->isolation,
-                                            STRAND_FETCH_BYTES_DEFAULT, &fetch);
+                                            SEARCH_BYTES, &fetch);
         if (status != STRAND_OK || fetch.size == 0)
             break;
         status = search_fetch(search, &fetch);
@@ -218,7 +255,7 @@ find_largest(struct search *search, int64_t *out_timestamp_ms)
         struct strand_fetch fetch;
 
         status = strand_log_fetch_unchecked(search->log, search->offset, search->isolation,
-                                            STRAND_FETCH_BYTES_DEFAULT, &fetch);
+                                            SEARCH_BYTES, &fetch);
         if (status != STRAND_OK || fetch.size == 0)
             break;
         status = note_largest_of_fetch(search, &fetch, &largest);

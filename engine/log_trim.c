@@ -27,7 +27,11 @@ take_trimmed(struct strand_log *log, struct strand_log_segment **out_gone)
     for (size_t i = count; i < log->segment_count; i++)
         log->segments[i - count] = log->segments[i];
     log->segment_count -= count;
+    if (count > 0)
+        strand_log_index_note_trim_locked(log, log->segments[0]->base_offset);
     strand_mutex_unlock(&log->state);
+    if (count > 0)
+        strand_indexer_note(&log->engine->indexer, log, false);
     return count;
 }
 

@@ -1,7 +1,8 @@
 /* engine/segment_facts.c -- What opening left unread of a segment is learnt when it is asked for.
  *
- * The walk goes over headers, without any lock, into facts of its own; they become the segment's in
- * one go, when the walk has come to where the segment ends at that moment.
+ * The index may know it.  Else a walk goes over the headers, without any lock, into facts of its
+ * own; they become the segment's in one go, when it has come to where the segment ends at that
+ * moment.
  */
 #include "engine/log_segment.h"
 
@@ -18,6 +19,8 @@ struct walk {
     int64_t first_timestamp_ms;
     struct strand_scan_result at; /* of the last scan: how far it came */
     int64_t max_timestamp_ms;
+    int64_t record_count;
+    int32_t newest_epoch;
 };
 
 static int
@@ -27,9 +30,13 @@ note_header(void *argument, const uint8_t *batch, int64_t position)
 
     strand_sparse_index_add(&walk->index,
                             (uint32_t)(strand_batch_base_offset(batch) - walk->base_offset),
-                            (uint32_t)position);
+                            (uint32_t)position, walk->max_timestamp_ms);
     if (walk->first_timestamp_ms < STRAND_NO_TIMESTAMP)
         walk->first_timestamp_ms = strand_batch_max_timestamp(batch);
+    if (strand_batch_max_timestamp(batch) > walk->max_timestamp_ms)
+        walk->max_timestamp_ms = strand_batch_max_timestamp(batch);
+    walk->record_count += strand_batch_record_count(batch);
+    walk->newest_epoch = strand_batch_leader_epoch(batch);
     return STRAND_OK;
 }
 
@@ -49,10 +56,7 @@ scan(const struct strand_log_segment *segment, struct walk *walk, int64_t size)
         .argument = walk,
     };
 
-    int status = strand_segment_scan(&request, &walk->at);
-    if (walk->at.max_timestamp_ms > walk->max_timestamp_ms)
-        walk->max_timestamp_ms = walk->at.max_timestamp_ms;
-    return status;
+    return strand_segment_scan(&request, &walk->at);
 }
 
 /* Go on to SIZE, over damage to what is whole behind it. */
@@ -102,38 +106,54 @@ install_locked(const struct strand_log *log, struct strand_log_segment *segment,
                                       ? STRAND_NO_TIMESTAMP
                                       : walk->first_timestamp_ms;
     segment->max_timestamp_ms = walk->max_timestamp_ms;
+    segment->record_count = walk->record_count;
+    segment->newest_epoch = walk->newest_epoch;
     segment->is_learnt = true;
     if (!is_damaged && !is_last_locked(log, segment))
         segment->end_offset = walk->at.end_offset;
     return true;
 }
 
+/* Whether a walk has nothing to add. */
+static bool
+is_walked(const struct strand_log_segment *segment)
+{
+    return segment->is_learnt && segment->index.first_known == 0;
+}
+
 int
-strand_log_segment_learn(struct strand_log_segment *segment)
+strand_log_segment_walk(struct strand_log_segment *segment)
 {
     struct strand_log *log = segment->log;
     struct walk walk = {
         .base_offset = segment->base_offset,
         .first_timestamp_ms = STRAND_TIME_NOT_LEARNT,
         .max_timestamp_ms = STRAND_NO_TIMESTAMP,
+        .newest_epoch = -1,
         .at = {.position = segment->start_position, .end_offset = segment->base_offset},
     };
     int status = STRAND_OK;
 
     strand_sparse_index_init(&walk.index);
     strand_mutex_lock(&log->state);
-    while (status == STRAND_OK && !segment->is_learnt) {
+    while (status == STRAND_OK && !is_walked(segment)) {
         int64_t size = segment->size;
 
         strand_mutex_unlock(&log->state);
         status = walk_to(segment, &walk, size);
         strand_mutex_lock(&log->state);
-        if (status == STRAND_OK && !segment->is_learnt && install_locked(log, segment, &walk))
+        if (status == STRAND_OK && !is_walked(segment) && install_locked(log, segment, &walk))
             break;
     }
     strand_mutex_unlock(&log->state);
     strand_sparse_index_deinit(&walk.index);
     return status;
+}
+
+int
+strand_log_segment_learn(struct strand_log_segment *segment)
+{
+    return strand_log_index_learn(segment) ? STRAND_OK : strand_log_segment_walk(segment);
 }
 
 void

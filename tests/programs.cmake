@@ -9,6 +9,8 @@ add_library(strandline_test_support STATIC
     support/engine_fixture.c
     support/fault_fs.c
     support/hold_fs.c
+    support/index_fixture.c
+    support/lmdb_image.c
     support/log_image.c
     support/recovery_case_run.c
     support/recovery_cases.c
@@ -94,8 +96,14 @@ strandline_unit_test(fork_guard)
 strandline_unit_test(frontier)
 strandline_unit_test(frontier_crash)
 strandline_unit_test(fs_posix)
+strandline_unit_test(index)
+strandline_unit_test(index_files)
+strandline_unit_test(index_lmdb)
+strandline_unit_test(index_random)
 strandline_unit_test(kafka_fixtures)
 strandline_unit_test(leader_epoch)
+strandline_unit_test(lmdb_check)
+strandline_unit_test(lmdb_damage)
 strandline_unit_test(log_append)
 strandline_unit_test(log_append_batches)
 strandline_unit_test(log_append_faults)
@@ -167,10 +175,25 @@ foreach(mode IN ITEMS kill eio enospc sticky) # each takes a while: side by side
 endforeach()
 
 # What needs a file system of its own, which only root can mount.
-add_executable(crash_full_disk crash/full_disk.c)
-target_link_libraries(crash_full_disk PRIVATE strandline_test_support)
-set_target_properties(crash_full_disk PROPERTIES ${strandline_properties})
-foreach(kind IN ITEMS tmpfs ext4 xfs)
-    strandline_command_test(crash.full_disk_${kind} crash 300
-        sh ${CMAKE_CURRENT_SOURCE_DIR}/crash/full_disk.sh $<TARGET_FILE:crash_full_disk> ${kind})
+foreach(name IN ITEMS full_disk index_full_disk)
+    add_executable(crash_${name} crash/${name}.c)
+    target_link_libraries(crash_${name} PRIVATE strandline_test_support)
+    set_target_properties(crash_${name} PROPERTIES ${strandline_properties})
+    foreach(kind IN ITEMS tmpfs ext4 xfs)
+        strandline_command_test(crash.${name}_${kind} crash 300
+            sh ${CMAKE_CURRENT_SOURCE_DIR}/crash/full_disk.sh $<TARGET_FILE:crash_${name}> ${kind})
+    endforeach()
 endforeach()
+
+# What a fuzzer calls, on the same damaged files each time; and with STRANDLINE_FUZZERS by the fuzzer:
+# fuzz_lmdb_check CORPUS.
+add_executable(fuzz_mutate_lmdb_check fuzz/mutate_lmdb_check.c fuzz/fuzz_lmdb_check.c)
+target_link_libraries(fuzz_mutate_lmdb_check PRIVATE strandline_test_support)
+set_target_properties(fuzz_mutate_lmdb_check PROPERTIES ${strandline_properties})
+strandline_command_test(fuzz.lmdb_check fuzz 300 $<TARGET_FILE:fuzz_mutate_lmdb_check>)
+if(STRANDLINE_FUZZERS)
+    add_executable(fuzz_lmdb_check fuzz/fuzz_lmdb_check.c)
+    target_link_libraries(fuzz_lmdb_check PRIVATE strandline_test_support)
+    target_link_options(fuzz_lmdb_check PRIVATE -fsanitize=fuzzer)
+    set_target_properties(fuzz_lmdb_check PROPERTIES ${strandline_properties})
+endif()

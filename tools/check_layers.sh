@@ -30,6 +30,7 @@ BEGIN {
 
     # Headers with a single home in the library.
     home["lz4.h"] = home["lz4hc.h"] = home["lz4frame.h"] = "storage/codec_lz4.c"
+    home["lmdb.h"] = "index/index_lmdb.h"
     home["zlib.h"] = "storage/codec_gzip.c"
     home["snappy-c.h"] = "storage/codec_snappy.c"
     home["zstd.h"] = home["zstd_errors.h"] = "storage/codec_zstd.c"

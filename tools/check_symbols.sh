@@ -23,7 +23,7 @@ BEGIN {
     allow("*", "malloc calloc realloc free")
     allow("*", "memcpy memmove memset memcmp memchr bcmp")
     allow("*", "strlen strnlen strcmp strncmp strchr strrchr strstr strspn strcspn strpbrk strdup")
-    allow("*", "strtol strtoll strtoul strtoull snprintf vsnprintf sscanf qsort errno_location")
+    allow("*", "strtol strtoll strtoul strtoull snprintf vsnprintf sscanf bsearch qsort errno_location")
     # What compilers add.
     allow("*", "_GLOBAL_OFFSET_TABLE_ __stack_chk_fail __tls_get_addr")
 
@@ -69,12 +69,13 @@ function plain(symbol) {
     return symbol
 }
 
-# Compression libraries, each in the one file that knows it.
+# The libraries that we use, each in the files that know it.
 function is_library(source, symbol) {
     return (source == "storage/codec_lz4" && symbol ~ /^LZ4F?_/) ||
         (source == "storage/codec_gzip" && symbol ~ /^(de|in)flate/) ||
         (source == "storage/codec_snappy" && symbol ~ /^snappy_/) ||
-        (source == "storage/codec_zstd" && symbol ~ /^ZSTD_/)
+        (source == "storage/codec_zstd" && symbol ~ /^ZSTD_/) ||
+        (source ~ /^index\/index_lmdb/ && symbol ~ /^mdb_/)
 }
 
 function is_instrumentation(symbol) {

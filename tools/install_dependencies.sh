@@ -4,7 +4,7 @@
 set -eu
 
 build='cmake ninja-build pkg-config gcc libc6-dev libjansson-dev
-    liblz4-dev zlib1g-dev libsnappy-dev libzstd-dev'
+    liblz4-dev liblmdb-dev zlib1g-dev libsnappy-dev libzstd-dev'
 test="$build g++ libcriterion-dev clang clang-tidy clang-format libclang-rt-14-dev cppcheck
     binutils jq strace e2fsprogs xfsprogs maven default-jdk-headless"
 

@@ -45,6 +45,15 @@ enum strand_preparation {
     STRAND_PREPARE_ZERO = 3,    /* zeros are written and synced: a sync then changes no metadata */
 };
 
+/* Where offsets and times are looked up that appends of this process have not left in memory.  The
+ * index is a cache: without it every answer is the same, and searches walk further. */
+enum strand_index_kind {
+    STRAND_INDEX_AUTO = 0, /* LMDB; memory where FS is not the default */
+    STRAND_INDEX_LMDB = 1, /* strandline.index and strandline.index-lock, real files whatever FS */
+    STRAND_INDEX_MEMORY = 2, /* gone at close, and grows with the logs: for simulation */
+    STRAND_INDEX_NONE = 3,   /* as an engine that is open read-only */
+};
+
 /* What the library would have printed.  LEVEL is a syslog number: 3 error, 4 warning, 5 notice,
  * 6 info.  TEXT is one line without a newline, valid during the call.  Called on the thread that
  * met the event, several at once, possibly under locks: it must not call back into the library. */
@@ -69,6 +78,8 @@ struct strand_engine_options {
     int32_t recovery_policy;         /* enum strand_recovery_policy */
     int32_t preparation;             /* enum strand_preparation */
     uint64_t prepared_bytes_max;     /* prepared for all logs together; 0: 256 MiB */
+    int32_t index;                   /* enum strand_index_kind */
+    const char *index_directory;     /* of its own, which exists; NULL: the data directory */
     const struct strand_fs *fs;      /* borrowed until close; NULL: strand_fs_posix() */
     strand_notice_fn *notice;        /* NULL: silence */
     void *notice_context;

@@ -1,0 +1,208 @@
+/* engine/log_index.c -- Asking the index about one log, and keeping track of what it may answer. */
+#include "engine/log_index.h"
+
+#include "base/error.h"
+#include "engine/indexer.h"
+#include "engine/log_internal.h"
+
+/* Bytes of log after which there is at least one whole chunk to store, and after which it is time
+ * to: tables in memory thin themselves out when they are not relieved. */
+static const uint64_t CHUNK_BYTES = (uint64_t)STRAND_INDEX_CHUNK_MAX * STRAND_SPARSE_INTERVAL;
+static const uint64_t URGENT_BYTES =
+    (uint64_t)STRAND_SPARSE_ENTRIES_MAX / 2 * STRAND_SPARSE_INTERVAL;
+
+void
+strand_log_index_init(struct strand_log_index *index)
+{
+    *index = (struct strand_log_index){.cut = INT64_MAX, .first_kept = INT64_MIN};
+}
+
+/* ---- Look-ups ---- */
+
+bool
+strand_log_index_find(struct strand_log *log, int64_t offset, struct strand_index_place *out_place,
+                      uint64_t *out_generation)
+{
+    struct strand_index *index = strand_indexer_usable(&log->engine->indexer);
+
+    if (index == NULL)
+        return false;
+    strand_mutex_lock(&log->state);
+    int64_t covered = log->index.covered;
+    *out_generation = log->generation;
+    strand_mutex_unlock(&log->state);
+    if (covered <= 0)
+        return false;
+    return strand_index_find_offset(index, log->identity.id,
+                                    offset < covered ? offset : covered - 1,
+                                    out_place) == STRAND_OK;
+}
+
+bool
+strand_log_index_find_time(struct strand_log *log, int64_t segment_base, int64_t timestamp_ms,
+                           int64_t *out_offset)
+{
+    struct strand_index *index = strand_indexer_usable(&log->engine->indexer);
+    int64_t offset = 0;
+
+    if (index == NULL || strand_index_find_time(index, log->identity.id, segment_base, timestamp_ms,
+                                                &offset) != STRAND_OK)
+        return false;
+    strand_mutex_lock(&log->state);
+    bool is_covered = offset < log->index.covered;
+    strand_mutex_unlock(&log->state);
+    if (is_covered)
+        *out_offset = offset;
+    return is_covered;
+}
+
+/* Whether FACTS are about the file as it is.  The state lock is held. */
+static bool
+is_true(const struct strand_log_segment *segment, const struct strand_index_segment *facts)
+{
+    return facts->base_offset == segment->base_offset && facts->size == segment->size &&
+           facts->end_offset <= segment->end_offset &&
+           facts->end_offset <= segment->log->index.covered;
+}
+
+bool
+strand_log_index_learn(struct strand_log_segment *segment)
+{
+    struct strand_log *log = segment->log;
+    struct strand_index *index = strand_indexer_usable(&log->engine->indexer);
+    struct strand_index_segment facts;
+    size_t count = 0;
+
+    if (index == NULL ||
+        strand_index_read_segments(index, log->identity.id, segment->base_offset, &facts, 1,
+                                   &count) != STRAND_OK ||
+        count == 0)
+        return false;
+    strand_mutex_lock(&log->state);
+    if (!segment->is_learnt && is_true(segment, &facts)) {
+        segment->end_offset = facts.end_offset;
+        segment->max_timestamp_ms = facts.largest_timestamp_ms;
+        segment->first_timestamp_ms = facts.first_timestamp_ms;
+        segment->record_count = facts.record_count;
+        segment->newest_epoch = facts.newest_epoch;
+        strand_sparse_index_forget(&segment->index,
+                                   (uint32_t)(facts.end_offset - segment->base_offset),
+                                   (uint32_t)segment->size);
+        segment->is_learnt = true;
+    }
+    bool is_learnt = segment->is_learnt;
+    strand_mutex_unlock(&log->state);
+    return is_learnt;
+}
+
+void
+strand_log_index_distrust(struct strand_log *log)
+{
+    strand_mutex_lock(&log->state);
+    log->index.covered = 0;
+    strand_log_index_note_cut_locked(log, 0);
+    strand_mutex_unlock(&log->state);
+    strand_indexer_note(&log->engine->indexer, log, false);
+}
+
+/* ---- What happens to the log ---- */
+
+bool
+strand_log_index_note_durable_locked(struct strand_log *log, uint64_t bytes, bool *out_is_urgent)
+{
+    log->index.bytes += bytes;
+    *out_is_urgent = log->index.bytes >= URGENT_BYTES;
+    if (log->index.bytes < CHUNK_BYTES)
+        return false;
+    log->index.bytes = *out_is_urgent ? 0 : log->index.bytes;
+    return true;
+}
+
+void
+strand_log_index_note_cut_locked(struct strand_log *log, int64_t offset)
+{
+    if (log->index.covered > offset)
+        log->index.covered = offset;
+    if (log->index.cut > offset)
+        log->index.cut = offset;
+}
+
+void
+strand_log_index_note_trim_locked(struct strand_log *log, int64_t base_offset)
+{
+    if (log->index.covered < base_offset)
+        log->index.covered = base_offset;
+    if (log->index.first_kept < base_offset)
+        log->index.first_kept = base_offset;
+}
+
+uint32_t
+strand_log_index_droppable_locked(const struct strand_log_segment *segment)
+{
+    const struct strand_log *log = segment->log;
+    int64_t below = log->index.covered - segment->base_offset;
+
+    if (below <= 0 || strand_indexer_usable(&log->engine->indexer) == NULL)
+        return 0;
+    return below > UINT32_MAX ? UINT32_MAX : (uint32_t)below;
+}
+
+/* ---- Opening ---- */
+
+static void adopt_locked(struct strand_log *log, const struct strand_index_log *found)
+    STRAND_REQUIRES(log->state);
+
+/* FOUND is what the index says of LOG; all zeros: nothing. */
+static void
+adopt_locked(struct strand_log *log, const struct strand_index_log *found)
+{
+    int64_t covered = found->covered_offset;
+
+    if (found->generation == 0)
+        return; /* and there is nothing of it to be taken away */
+    if ((uint64_t)found->generation != log->index.first_generation) {
+        strand_log_index_note_cut_locked(log, 0);
+        return;
+    }
+    if (covered > log->index.cut) /* cut by recovery, or since */
+        covered = log->index.cut;
+    if (covered > log->log_end) {
+        covered = log->log_end;
+        strand_log_index_note_cut_locked(log, covered);
+    }
+    log->index.covered = covered;
+    log->index.stored_generation = log->index.first_generation;
+}
+
+int
+strand_log_index_adopt(struct strand_log *log, struct strand_index *index)
+{
+    struct strand_index_log found = {0};
+
+    int status = strand_index_find_log(index, log->identity.id, &found);
+    if (status != STRAND_OK && status != STRAND_END)
+        return status;
+    strand_mutex_lock(&log->state);
+    adopt_locked(log, &found);
+    if (log->segment_count > 0 && log->index.covered < log->segments[0]->base_offset)
+        log->index.covered = log->segments[0]->base_offset;
+    bool is_behind = log->index.cut != INT64_MAX || log->index.covered < log->durable_end;
+    strand_mutex_unlock(&log->state);
+    if (is_behind)
+        strand_indexer_note(&log->engine->indexer, log, false);
+    return STRAND_OK;
+}
+
+int64_t
+strand_log_index_bytes_left(struct strand_log *log)
+{
+    int64_t bytes = 0;
+
+    strand_mutex_lock(&log->state);
+    bool is_served = log->health == STRAND_LOG_HEALTHY;
+    for (size_t i = 0; is_served && i + 1 < log->segment_count; i++)
+        if (log->segments[i]->end_offset > log->index.covered)
+            bytes += log->segments[i]->size;
+    strand_mutex_unlock(&log->state);
+    return bytes;
+}
