@@ -59,15 +59,6 @@ has_come(int64_t due_ns, int64_t now)
     return due_ns >= 0 && due_ns <= now;
 }
 
-/* The earlier of two due times, of which -1 is none. */
-static int64_t
-earlier(int64_t a, int64_t b)
-{
-    if (a < 0 || b < 0)
-        return a < 0 ? b : a;
-    return a < b ? a : b;
-}
-
 /* When something that nobody waits for may next begin; -1: nothing, or not before some other ends.
  */
 static int64_t
@@ -78,9 +69,9 @@ next_due_ns(const struct strand_committer *committer)
     if (committer->unhurried >= committer->unhurried_max)
         return -1;
     if (!committer->is_frontier_running)
-        due = earlier(due, committer->frontier_due_ns);
+        due = strand_earlier_ns(due, committer->frontier_due_ns);
     if (!committer->is_checkpoint_running)
-        due = earlier(due, committer->checkpoint_due_ns);
+        due = strand_earlier_ns(due, committer->checkpoint_due_ns);
     return due;
 }
 
@@ -435,7 +426,7 @@ strand_committer_ask_checkpoint(struct strand_committer *committer, int64_t due_
 {
     strand_assert(due_ns >= 0);
     strand_mutex_lock(&committer->lock);
-    committer->checkpoint_due_ns = earlier(committer->checkpoint_due_ns, due_ns);
+    committer->checkpoint_due_ns = strand_earlier_ns(committer->checkpoint_due_ns, due_ns);
     tell_timekeeper(committer);
     strand_mutex_unlock(&committer->lock);
 }

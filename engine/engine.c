@@ -68,11 +68,11 @@ destroy(struct strand_engine *engine)
         strand_log_object_destroy(engine->logs[i]);
     free(engine->logs);
     int status = strand_frontier_close(engine->frontier);
+    strand_indexer_deinit(&engine->indexer); /* whoever has the lock may open the index */
     int closed = strand_data_directory_close(&engine->directory);
     strand_buffer_pool_destroy(engine->buffers);
     strand_codec_pool_destroy(engine->codecs);
     strand_fork_guard_destroy(engine->fork_guard);
-    strand_indexer_deinit(&engine->indexer);
     strand_preparer_deinit(&engine->preparer);
     strand_committer_deinit(&engine->committer);
     strand_checkpointer_deinit(&engine->checkpointer);
@@ -288,15 +288,6 @@ strand_engine_close(struct strand_engine *engine)
 
 /* ---- Work and health ---- */
 
-/* The earlier of two due times, of which -1 is none. */
-static int64_t
-earlier(int64_t a, int64_t b)
-{
-    if (a < 0 || b < 0)
-        return a < 0 ? b : a;
-    return a < b ? a : b;
-}
-
 int
 strand_engine_run(struct strand_engine *engine, int64_t *out_next_ms)
 {
@@ -313,7 +304,7 @@ strand_engine_run(struct strand_engine *engine, int64_t *out_next_ms)
         strand_committer_run(&engine->committer, &next_ns);
         strand_preparer_run(&engine->preparer, &prepare_ns);
         strand_indexer_run(&engine->indexer, &index_ns);
-        next_ns = earlier(earlier(next_ns, prepare_ns), index_ns);
+        next_ns = strand_earlier_ns(strand_earlier_ns(next_ns, prepare_ns), index_ns);
     }
     if (out_next_ms == NULL)
         return STRAND_OK;

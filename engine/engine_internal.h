@@ -64,6 +64,15 @@ strand_engine_has_threads(const struct strand_engine *engine)
 
 int64_t strand_engine_wall_clock_ms(const struct strand_engine *engine);
 
+/* The earlier of two due times, of which -1 is none. */
+static inline int64_t
+strand_earlier_ns(int64_t a, int64_t b)
+{
+    if (a < 0 || b < 0)
+        return a < 0 ? b : a;
+    return a < b ? a : b;
+}
+
 /* A generation above LAST and above every one that was drawn before: max(LAST + 1, wall clock in
  * ns).
  */

@@ -14,28 +14,33 @@ static const uint64_t URGENT_BYTES =
 void
 strand_log_index_init(struct strand_log_index *index)
 {
-    *index = (struct strand_log_index){.cut = INT64_MAX, .first_kept = INT64_MIN};
+    *index = (struct strand_log_index){
+        .cut = INT64_MAX, .first_kept = INT64_MIN, .taken_cut = INT64_MAX, .taken_kept = INT64_MIN};
 }
 
 /* ---- Look-ups ---- */
 
 bool
-strand_log_index_find(struct strand_log *log, int64_t offset, struct strand_index_place *out_place,
-                      uint64_t *out_generation)
+strand_log_index_find(struct strand_log *log, int64_t offset, struct strand_log_hint *out_hint)
 {
     struct strand_index *index = strand_indexer_usable(&log->engine->indexer);
+    struct strand_log_hint hint = {.place = {.segment_base = -1, .offset = -1}};
 
     if (index == NULL)
         return false;
     strand_mutex_lock(&log->state);
     int64_t covered = log->index.covered;
-    *out_generation = log->generation;
+    hint.generation = log->generation;
     strand_mutex_unlock(&log->state);
     if (covered <= 0)
         return false;
-    return strand_index_find_offset(index, log->identity.id,
-                                    offset < covered ? offset : covered - 1,
-                                    out_place) == STRAND_OK;
+    hint.is_nearest = offset < covered;
+    int status = strand_index_find_offset(index, log->identity.id,
+                                          hint.is_nearest ? offset : covered - 1, &hint.place);
+    if (status != STRAND_OK && (status != STRAND_END || !hint.is_nearest))
+        return false;
+    *out_hint = hint;
+    return true;
 }
 
 bool

@@ -41,9 +41,17 @@ void strand_log_index_init(struct strand_log_index *index);
 
 /* ---- Look-ups; state lock not held ---- */
 
-/* A place in LOG at or below OFFSET, true at *OUT_GENERATION. */
+/* What the index says of a place, true of a log of that generation. */
+struct strand_log_hint {
+    uint64_t generation;
+    struct strand_index_place place; /* at or below what was looked for; offset -1: none */
+    bool is_nearest; /* there is no pair between; of another segment: none in front of it in its own
+                      */
+};
+
+/* false: nothing is known. */
 bool strand_log_index_find(struct strand_log *log, int64_t offset,
-                           struct strand_index_place *out_place, uint64_t *out_generation);
+                           struct strand_log_hint *out_hint);
 
 /* An offset in the segment at SEGMENT_BASE in front of which everything is earlier than
  * TIMESTAMP_MS. */

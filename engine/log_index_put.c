@@ -444,6 +444,8 @@ strand_log_index_settle(struct strand_log *log, struct strand_index_work *work, 
         index->covered = index->taken_covered < index->cut ? index->taken_covered : index->cut;
         relieve_locked(log, from);
     }
+    index->taken_cut = INT64_MAX; /* a run that fails early settles logs that it has not taken */
+    index->taken_kept = INT64_MIN;
     bool has_more = index->has_more || index->cut != INT64_MAX;
     strand_mutex_unlock(&log->state);
     return has_more;

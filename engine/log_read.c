@@ -109,7 +109,9 @@ find_span(const struct strand_log_window *window, int64_t offset, uint32_t max_b
 {
     uint8_t space[STRAND_BATCH_HEADER_SIZE];
     const uint8_t *header = space;
-    struct span span = {.position = window->position, .next_offset = offset};
+    struct span span = {.position = window->position,
+                        .next_offset = offset,
+                        .was_misled = window->is_hinted && window->position >= window->size};
     int64_t position = window->position;
     int64_t expected = window->expected; /* base offset of the next batch, at the lowest */
 

@@ -29,8 +29,7 @@ strand_log_next_segment_offset(struct strand_log *log, int64_t offset)
 /* What the index has said of where to begin. */
 struct hint {
     bool is_there;
-    uint64_t generation;
-    struct strand_index_place place;
+    struct strand_log_hint said;
 };
 
 static int check_range_locked(const struct strand_log *log, int64_t offset)
@@ -127,12 +126,16 @@ place_locked(const struct strand_log *log, int64_t offset, const struct hint *hi
 
     window->is_hinted = false;
     if (relative > 0 && !strand_sparse_index_floor(&segment->index, (uint32_t)relative, &entry)) {
-        if (!hint->is_there || hint->generation != log->generation ||
-            hint->place.segment_base != segment->base_offset || hint->place.offset > offset)
+        const struct strand_index_place *place = &hint->said.place;
+        bool is_here = place->segment_base == segment->base_offset && place->offset <= offset;
+
+        if (!hint->is_there || hint->said.generation != log->generation ||
+            (!is_here && !hint->said.is_nearest))
             return false;
-        entry = (struct strand_sparse_entry){(uint32_t)(hint->place.offset - segment->base_offset),
-                                             hint->place.position};
-        window->is_hinted = true;
+        if (is_here) /* else it stands in front of the first pair of its segment */
+            entry = (struct strand_sparse_entry){(uint32_t)(place->offset - segment->base_offset),
+                                                 place->position};
+        window->is_hinted = is_here;
     }
     bool is_indexed = entry.position > segment->start_position;
     window->position = is_indexed ? entry.position : segment->start_position;
@@ -192,7 +195,7 @@ strand_log_window_hold(struct strand_log *log, int64_t offset, int isolation, bo
         if (!is_placed && may_ask_index) { /* once: what has been answered may be out of date */
             strand_log_segment_release(window->segment);
             may_ask_index = false;
-            hint.is_there = strand_log_index_find(log, offset, &hint.place, &hint.generation);
+            hint.is_there = strand_log_index_find(log, offset, &hint.said);
             continue;
         }
         status = get_ready(log, window->segment, !is_placed);

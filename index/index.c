@@ -244,8 +244,8 @@ strand_index_remove_below(struct strand_index_batch *batch, const uint8_t *id, i
         return refuse_negative(batch, offset);
     for (int kind = STRAND_INDEX_KIND_SEGMENT;
          status == STRAND_OK && kind <= STRAND_INDEX_KIND_TIME; kind++)
-        status = remove_range(batch, strand_index_key(id, (enum strand_index_kind)kind, 0),
-                              strand_index_key(id, (enum strand_index_kind)kind, offset));
+        status = remove_range(batch, strand_index_key(id, (enum strand_index_key_kind)kind, 0),
+                              strand_index_key(id, (enum strand_index_key_kind)kind, offset));
     return keep(batch, status);
 }
 
@@ -258,8 +258,8 @@ strand_index_remove_log(struct strand_index_batch *batch, const uint8_t *id)
         return strand_fail(batch->status, "change index: an earlier change of this batch failed");
     for (int kind = STRAND_INDEX_KIND_LOG; status == STRAND_OK && kind <= STRAND_INDEX_KIND_TIME;
          kind++)
-        status = remove_range(batch, strand_index_key(id, (enum strand_index_kind)kind, 0),
-                              strand_index_kind_end(id, (enum strand_index_kind)kind));
+        status = remove_range(batch, strand_index_key(id, (enum strand_index_key_kind)kind, 0),
+                              strand_index_kind_end(id, (enum strand_index_key_kind)kind));
     return keep(batch, status);
 }
 
@@ -304,7 +304,7 @@ strand_index_abort(struct strand_index_batch *batch)
 /* What a look-up wants to know, and where it goes. */
 struct look_up {
     const uint8_t *id;
-    enum strand_index_kind kind;
+    enum strand_index_key_kind kind;
     int64_t offset;
     void *out;
 };
@@ -472,7 +472,7 @@ strand_index_next_log(struct strand_index *index, const uint8_t *id, uint8_t *ou
     struct look_up look_up = {.id = NULL, .out = next}; /* id: the lowest so far */
 
     for (int kind = STRAND_INDEX_KIND_LOG; kind <= STRAND_INDEX_KIND_TIME; kind++) {
-        look_up.kind = (enum strand_index_kind)kind;
+        look_up.kind = (enum strand_index_key_kind)kind;
         struct strand_index_key key = strand_index_kind_end(id, look_up.kind);
         int status = index->ops->walk(index, &key, take_lower_id, &look_up);
         if (status != STRAND_OK && status != STRAND_END)

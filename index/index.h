@@ -88,6 +88,10 @@ struct strand_index_counts {
     uint64_t times;
 };
 
+/* DONE of the TOTAL pages in use have been checked; DONE ascends to TOTAL unless damage is found.
+ */
+typedef void strand_index_progress_fn(void *argument, uint64_t done, uint64_t total);
+
 /* ---- Open and close ---- */
 
 struct strand_index_options {
@@ -181,22 +185,5 @@ STRAND_MUST_USE int strand_index_next_log(struct strand_index *index, const uint
 
 STRAND_MUST_USE int strand_index_stat(struct strand_index *index,
                                       struct strand_index_stat *out_stat);
-
-/* ---- Read all of it ---- */
-
-/* Read each entry and check its CRC: STRAND_ERR_CORRUPT.  Entries that are put or removed meanwhile
- * are counted or not. */
-STRAND_MUST_USE int strand_index_count(struct strand_index *index,
-                                       struct strand_index_counts *out_counts);
-
-/* DONE of the TOTAL pages in use have been checked; DONE ascends to TOTAL unless damage is found.
- */
-typedef void strand_index_progress_fn(void *argument, uint64_t done, uint64_t total);
-
-/* Check the whole file of a closed index as for IS_SUSPECT, then open it and read each entry
- * through LMDB.  Statuses as for opening, and STRAND_ERR_NOT_FOUND.  PROGRESS may be NULL. */
-STRAND_MUST_USE int strand_index_verify(const struct strand_index_options *options,
-                                        strand_index_progress_fn *progress, void *argument,
-                                        struct strand_index_counts *out_counts);
 
 #endif

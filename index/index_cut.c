@@ -15,7 +15,7 @@ last_of_kind(const struct strand_index_edit *edit, void *place,
              const struct strand_index_key *below, struct strand_index_span *out_key,
              struct strand_index_span *out_value)
 {
-    enum strand_index_kind kind = below->bytes[STRAND_INDEX_KEY_KIND];
+    enum strand_index_key_kind kind = below->bytes[STRAND_INDEX_KEY_KIND];
 
     int status = edit->last_below(place, below, out_key, out_value);
     if (status != STRAND_OK)
@@ -107,8 +107,8 @@ int
 strand_index_cut(const struct strand_index_edit *edit, void *place, const uint8_t *id,
                  int64_t offset)
 {
-    static const enum strand_index_kind kinds[] = {STRAND_INDEX_KIND_SEGMENT,
-                                                   STRAND_INDEX_KIND_CHUNK, STRAND_INDEX_KIND_TIME};
+    static const enum strand_index_key_kind kinds[] = {
+        STRAND_INDEX_KIND_SEGMENT, STRAND_INDEX_KIND_CHUNK, STRAND_INDEX_KIND_TIME};
     int status = lower_coverage(edit, place, id, offset);
 
     for (size_t i = 0; status == STRAND_OK && i < sizeof kinds / sizeof *kinds; i++) {

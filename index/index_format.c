@@ -12,7 +12,7 @@ const uint8_t strand_index_magic[8] = {'s', 't', 'r', 'a', 'n', 'd', 'i', 'x'};
 static const uint64_t sign_bit = (uint64_t)1 << 63;
 
 struct strand_index_key
-strand_index_key(const uint8_t *id, enum strand_index_kind kind, int64_t offset)
+strand_index_key(const uint8_t *id, enum strand_index_key_kind kind, int64_t offset)
 {
     struct strand_index_key key = {.size = STRAND_INDEX_KEY_SIZE};
 
@@ -34,7 +34,7 @@ strand_index_time_key(const uint8_t *id, int64_t segment_base, int64_t timestamp
 }
 
 struct strand_index_key
-strand_index_kind_end(const uint8_t *id, enum strand_index_kind kind)
+strand_index_kind_end(const uint8_t *id, enum strand_index_key_kind kind)
 {
     struct strand_index_key key = strand_index_key(id, kind, 0);
 
@@ -58,13 +58,14 @@ strand_index_key_span(const struct strand_index_key *key)
 }
 
 static size_t
-key_size(enum strand_index_kind kind)
+key_size(enum strand_index_key_kind kind)
 {
     return kind == STRAND_INDEX_KIND_TIME ? STRAND_INDEX_KEY_SIZE_MAX : STRAND_INDEX_KEY_SIZE;
 }
 
 bool
-strand_index_key_is(struct strand_index_span key, const uint8_t *id, enum strand_index_kind kind)
+strand_index_key_is(struct strand_index_span key, const uint8_t *id,
+                    enum strand_index_key_kind kind)
 {
     return key.size == key_size(kind) && key.data[STRAND_INDEX_KEY_KIND] == kind &&
            memcmp(key.data + STRAND_INDEX_KEY_ID, id, STRAND_INDEX_ID_SIZE) == 0;
@@ -173,10 +174,10 @@ has_shape(struct strand_index_span key, struct strand_index_span value)
     uint8_t kind = key.data[STRAND_INDEX_KEY_KIND];
     int64_t offset = strand_index_key_offset(key);
     bool has_no_id = memcmp(key.data + STRAND_INDEX_KEY_ID, no_id, sizeof no_id) == 0;
-    if (kind > STRAND_INDEX_KIND_TIME || key.size != key_size((enum strand_index_kind)kind) ||
+    if (kind > STRAND_INDEX_KIND_TIME || key.size != key_size((enum strand_index_key_kind)kind) ||
         offset < 0 || has_no_id != (kind == STRAND_INDEX_KIND_VERSION))
         return false;
-    switch ((enum strand_index_kind)kind) {
+    switch ((enum strand_index_key_kind)kind) {
     case STRAND_INDEX_KIND_VERSION:
         return offset == 0 && value.size == STRAND_INDEX_VERSION_SIZE;
     case STRAND_INDEX_KIND_LOG:

@@ -28,7 +28,7 @@
 
 #include "index/index.h"
 
-enum strand_index_kind {
+enum strand_index_key_kind {
     STRAND_INDEX_KIND_VERSION = 0,
     STRAND_INDEX_KIND_LOG = 1,
     STRAND_INDEX_KIND_SEGMENT = 2,
@@ -86,13 +86,13 @@ struct strand_index_span { /* borrowed */
 };
 
 /* OFFSET is not negative. */
-struct strand_index_key strand_index_key(const uint8_t *id, enum strand_index_kind kind,
+struct strand_index_key strand_index_key(const uint8_t *id, enum strand_index_key_kind kind,
                                          int64_t offset);
 struct strand_index_key strand_index_time_key(const uint8_t *id, int64_t segment_base,
                                               int64_t timestamp_ms);
 
 /* Above each key of that log and kind, and below what follows. */
-struct strand_index_key strand_index_kind_end(const uint8_t *id, enum strand_index_kind kind);
+struct strand_index_key strand_index_kind_end(const uint8_t *id, enum strand_index_key_kind kind);
 
 /* memcmp() and then the shorter first: LMDB's order. */
 int strand_index_key_compare(struct strand_index_span a, struct strand_index_span b);
@@ -100,7 +100,7 @@ struct strand_index_span strand_index_key_span(const struct strand_index_key *ke
 
 /* Whether KEY is of that log and kind (and of its size). */
 bool strand_index_key_is(struct strand_index_span key, const uint8_t *id,
-                         enum strand_index_kind kind);
+                         enum strand_index_key_kind kind);
 
 /* The offset in KEY, which has the size for it. */
 int64_t strand_index_key_offset(struct strand_index_span key);

@@ -44,7 +44,7 @@ static void
 decode_value(struct strand_index_span key, struct strand_index_span value,
              struct strand_index_entry *entry)
 {
-    switch ((enum strand_index_kind)entry->kind) {
+    switch ((enum strand_index_key_kind)entry->kind) {
     case STRAND_INDEX_KIND_VERSION:
         return;
     case STRAND_INDEX_KIND_LOG:
@@ -85,7 +85,7 @@ decode(struct strand_index_span key, struct strand_index_span value,
 
 struct visit {
     const uint8_t *id;
-    enum strand_index_kind kind;
+    enum strand_index_key_kind kind;
     strand_index_visit_fn *visit;
     void *argument;
     bool is_at_end; /* STRAND_END is ours, not the visitor's */
@@ -108,7 +108,7 @@ strand_index_visit(struct strand_index *index, const uint8_t *id, enum strand_in
                    int64_t offset, strand_index_visit_fn *visit, void *argument)
 {
     struct visit visiting = {.id = id,
-                             .kind = (enum strand_index_kind)kind,
+                             .kind = (enum strand_index_key_kind)kind,
                              .visit = visit,
                              .argument = argument,
                              .is_at_end = true}; /* where there is no entry at all */

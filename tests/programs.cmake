@@ -9,6 +9,7 @@ add_library(strandline_test_support STATIC
     support/engine_fixture.c
     support/fault_fs.c
     support/hold_fs.c
+    support/index_audit.c
     support/index_fixture.c
     support/lmdb_image.c
     support/log_image.c

@@ -9,9 +9,12 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "engine/indexer.h"
+#include "index/index_read.h"
 #include "tools/commands.h"
 #include "tools/directory_check.h"
 #include "tools/directory_view.h"
+#include "tools/index_view.h"
 #include "tools/json_output.h"
 #include "tools/log_check.h"
 #include "tools/options.h"
@@ -21,8 +24,10 @@
 struct verification {
     const struct cli_options *options;
     struct cli_directory_view view;
-    int64_t *log_ends;          /* owned; for each log of the view, -1 = not known */
-    struct cli_findings shared; /* on what all logs share */
+    int64_t *log_ends;                  /* owned; for each log of the view, -1 = not known */
+    struct cli_findings shared;         /* on what all logs share */
+    const char *index_state;            /* static: "ok", ... */
+    struct strand_index_examined index; /* if ok */
     struct cli_progress progress;
     uint64_t bytes_done;
     int64_t log_count; /* that were looked at */
@@ -91,16 +96,20 @@ print_shared(const struct verification *verification)
     const struct cli_findings *shared = &verification->shared;
 
     if (!verification->options->json) {
+        if (strcmp(verification->index_state, "ok") == 0)
+            (void)printf("%s ok: %" PRIu64 " entries, %" PRIu64 " bytes\n", STRAND_INDEX_NAME,
+                         verification->index.entry_count, verification->index.file_bytes);
         if (shared->count > 0)
             (void)printf("%s:\n", verification->view.directory.path);
         cli_findings_print(shared);
         return;
     }
-    (void)printf("{\"summary\":{\"logs\":%" PRId64 ",\"damaged\":%" PRId64 ",\"failed\":%" PRId64
-                 ",\"records\":%" PRId64 ",\"bytes\":%" PRIu64 ",\"has_writer\":%s},",
-                 verification->log_count, verification->damaged_count, verification->failed_count,
-                 verification->record_count, verification->bytes_done,
-                 verification->view.directory.has_writer ? "true" : "false");
+    (void)printf(
+        "{\"summary\":{\"logs\":%" PRId64 ",\"damaged\":%" PRId64 ",\"failed\":%" PRId64
+        ",\"records\":%" PRId64 ",\"bytes\":%" PRIu64 ",\"has_writer\":%s,\"index\":\"%s\"},",
+        verification->log_count, verification->damaged_count, verification->failed_count,
+        verification->record_count, verification->bytes_done,
+        verification->view.directory.has_writer ? "true" : "false", verification->index_state);
     cli_findings_print_json(shared);
     (void)fputs("}\n", stdout);
 }
@@ -208,6 +217,42 @@ verify_logs(struct verification *verification)
     return status;
 }
 
+/* Structure and CRCs.  A warning at most: it holds no data, and opening replaces it. */
+static int
+verify_index(struct verification *verification)
+{
+    struct cli_directory_view *view = &verification->view;
+    char path[STRAND_PATH_SIZE_MAX];
+    struct strand_index_options options = {
+        .fs = view->fs, .path = path, .directory_id = view->directory.id};
+
+    if (view->directory.has_writer)
+        return STRAND_OK;
+    int status = cli_index_path(verification->options, view->directory.path, path);
+    if (status == STRAND_OK)
+        status = strand_index_examine(&options, NULL, NULL, NULL, &verification->index);
+    if (status == STRAND_OK && verification->index.malformed_count > 0)
+        status = strand_fail(STRAND_ERR_CORRUPT, "%s: malformed entries: %" PRIu64, path,
+                             verification->index.malformed_count);
+    verification->index_state = status == STRAND_OK              ? "ok"
+                                : status == STRAND_ERR_NOT_FOUND ? "missing"
+                                                                 : "damaged";
+    if (status == STRAND_OK || status == STRAND_ERR_NOT_FOUND || status == STRAND_ERR_NO_MEMORY)
+        return status == STRAND_ERR_NO_MEMORY ? status : STRAND_OK;
+    /* What a writer that has come meanwhile is changing is not judged. */
+    char sentence[STRAND_ERROR_MESSAGE_SIZE_MAX];
+    (void)snprintf(sentence, sizeof sentence, "%s", strand_error_message());
+    status = strand_data_directory_look_for_writer(&view->directory);
+    if (status == STRAND_OK && view->directory.has_writer)
+        verification->index_state = "not checked";
+    else if (status == STRAND_OK)
+        cli_findings_add(&verification->shared, CLI_LEVEL_WARNING, "index",
+                         "The index is a cache, and nothing is lost: the next opening for writing, "
+                         "or strandline index rebuild, makes it anew.",
+                         "%s", sentence);
+    return status;
+}
+
 static int
 verify(struct verification *verification)
 {
@@ -220,6 +265,10 @@ verify(struct verification *verification)
         return status;
     if (is_all)
         cli_directory_check(&verification->view, verification->log_ends, &verification->shared);
+    if (is_all)
+        status = verify_index(verification);
+    if (status != STRAND_OK)
+        return status;
     print_shared(verification);
     return cli_findings_status(&verification->shared);
 }
@@ -227,7 +276,7 @@ verify(struct verification *verification)
 int
 cli_run_verify(const struct cli_options *options)
 {
-    struct verification verification = {.options = options};
+    struct verification verification = {.options = options, .index_state = "not checked"};
     int exit_code = cli_report(verify(&verification));
 
     if (exit_code == CLI_EXIT_OK &&

@@ -40,7 +40,7 @@ struct option {
 enum {
     READERS = CLI_READ | CLI_TAIL,
     CUTTERS = CLI_TRUNCATE | CLI_TRIM,
-    INSPECTORS = CLI_VERIFY | CLI_RECOVER | CLI_EPOCHS | CLI_CHECKPOINT | CLI_DOCTOR,
+    INSPECTORS = CLI_VERIFY | CLI_RECOVER | CLI_EPOCHS | CLI_CHECKPOINT | CLI_DOCTOR | CLI_INDEX,
     WITH_DATA = CLI_APPEND | READERS | CLI_LIST | INSPECTORS | CUTTERS | CLI_DELETE,
     EVERY = WITH_DATA | CLI_DUMP,
 };
@@ -112,10 +112,12 @@ static const struct option OPTIONS[] = {
     {"remove-saved", NULL, CLI_RECOVER, OPTION_FLAG, FIELD(remove_saved), 0, 0, NULL,
      "Afterwards remove the bytes that this and earlier recoveries saved (cut-<offset>.bytes), "
      "without asking."},
+    {"index-directory", "DIR", CLI_INDEX | CLI_VERIFY, OPTION_TEXT, FIELD(index_directory), 0, 0,
+     NULL, "Where the index is; default: in the data directory."},
     {"json", NULL, CLI_APPEND | READERS | CLI_LIST | CLI_DUMP | INSPECTORS, OPTION_FLAG,
      FIELD(json), 0, 0, NULL, "Print JSON: one object (append), or one per line."},
-    {"quiet", NULL, CLI_APPEND | CLI_VERIFY | CLI_RECOVER, OPTION_FLAG, FIELD(quiet), 0, 0, NULL,
-     "No progress, even at a terminal."},
+    {"quiet", NULL, CLI_APPEND | CLI_VERIFY | CLI_RECOVER | CLI_INDEX, OPTION_FLAG, FIELD(quiet), 0,
+     0, NULL, "No progress, even at a terminal."},
     {"help", NULL, EVERY, OPTION_FLAG, FIELD(help), 0, 0, NULL, "Print this."},
 };
 
@@ -233,6 +235,24 @@ set_log(const char *text, struct cli_options *options)
 }
 
 static int
+set_index_action(const char *text, struct cli_options *options)
+{
+    static const char *const ACTIONS[] = {
+        [CLI_INDEX_STAT] = "stat",
+        [CLI_INDEX_VERIFY] = "verify",
+        [CLI_INDEX_REBUILD] = "rebuild",
+    };
+
+    for (int i = CLI_INDEX_STAT; i <= CLI_INDEX_REBUILD; i++) {
+        if (strcmp(ACTIONS[i], text) != 0)
+            continue;
+        options->index_action = (enum cli_index_action)i;
+        return STRAND_OK;
+    }
+    return strand_fail(STRAND_ERR_INVALID, "index: \"%s\": must be stat, verify or rebuild", text);
+}
+
+static int
 set_operand(const struct cli_command *command, int position, const char *text,
             struct cli_options *options)
 {
@@ -248,6 +268,8 @@ set_operand(const struct cli_command *command, int position, const char *text,
         options->data = text;
         return STRAND_OK;
     }
+    if (command->operand == CLI_OPERAND_INDEX_ACTION && position == 0)
+        return set_index_action(text, options);
     if (!takes_file)
         return strand_fail(STRAND_ERR_INVALID, "%s: unexpected \"%s\"", command->name, text);
     options->file = text;
@@ -328,6 +350,9 @@ check_required(const struct cli_command *command, const struct cli_options *opti
                            command->operand_text);
     if (command->operand == CLI_OPERAND_FILE && options->file == NULL)
         return strand_fail(STRAND_ERR_INVALID, "%s: which file? %s", command->name,
+                           command->operand_text);
+    if (command->operand == CLI_OPERAND_INDEX_ACTION && options->index_action == CLI_INDEX_NONE)
+        return strand_fail(STRAND_ERR_INVALID, "%s: do what? %s", command->name,
                            command->operand_text);
     if (find_option(command, "data", 4) != NULL &&
         (options->data == NULL || options->data[0] == '\0'))

@@ -28,6 +28,7 @@ enum cli_command_id {
     CLI_EPOCHS = 1 << 10,
     CLI_CHECKPOINT = 1 << 11,
     CLI_DOCTOR = 1 << 12,
+    CLI_INDEX = 1 << 13,
 };
 
 enum cli_operand { /* what may stand in the place of a command's operands */
@@ -37,7 +38,10 @@ enum cli_operand { /* what may stand in the place of a command's operands */
                    CLI_OPERAND_LOG_AND_INPUT, /* the second is optional */
                    CLI_OPERAND_FILE,
                    CLI_OPERAND_DIRECTORY_OPTIONAL, /* stands for --data */
+                   CLI_OPERAND_INDEX_ACTION,
 };
+
+enum cli_index_action { CLI_INDEX_NONE, CLI_INDEX_STAT, CLI_INDEX_VERIFY, CLI_INDEX_REBUILD };
 
 enum cli_input_kind { CLI_INPUT_LINES, CLI_INPUT_NDJSON, CLI_INPUT_LENGTH };
 
@@ -47,6 +51,7 @@ struct cli_options {
     int32_t partition;
     bool has_partition;
     const char *file; /* NULL = none */
+    enum cli_index_action index_action;
 
     /* Options, by the order of the table. */
     const char *data; /* NULL = not given */
@@ -75,6 +80,7 @@ struct cli_options {
     int32_t policy; /* enum strand_recovery_policy */
     bool dry_run;
     bool remove_saved;
+    const char *index_directory; /* NULL = the data directory */
 };
 
 struct cli_command {

@@ -21,22 +21,31 @@ say_what_was_cut(void *context, const struct strand_recovery_report *report)
 }
 
 int
+cli_session_open_with(struct cli_session *session, const struct cli_options *options,
+                      const struct strand_engine_options *engine_options)
+{
+    struct strand_engine_options all = *engine_options;
+
+    if (options->network_fs)
+        all.flags |= (uint32_t)STRAND_ENGINE_NETWORK_FS;
+    int status = strand_engine_open(options->data, &all, &session->engine);
+
+    if (status == STRAND_OK && (all.flags & (uint32_t)STRAND_ENGINE_READ_ONLY) == 0)
+        status = strand_engine_recovery_report(session->engine, say_what_was_cut, NULL);
+    return status;
+}
+
+int
 cli_session_open(struct cli_session *session, const struct cli_options *options, uint32_t flags)
 {
-    struct strand_engine_options engine_options = {
-        .struct_size = sizeof engine_options,
-        .flags = flags | (options->network_fs ? (uint32_t)STRAND_ENGINE_NETWORK_FS : 0),
-    };
+    struct strand_engine_options engine_options = {.struct_size = sizeof engine_options,
+                                                   .flags = flags};
 
     if (options->durability == STRAND_WRITTEN) { /* nothing waits for the disk, so nothing syncs */
         engine_options.commit_interval_ms = UINT32_MAX;
         engine_options.commit_bytes = UINT64_MAX;
     }
-    int status = strand_engine_open(options->data, &engine_options, &session->engine);
-
-    if (status == STRAND_OK && (flags & (uint32_t)STRAND_ENGINE_READ_ONLY) == 0)
-        status = strand_engine_recovery_report(session->engine, say_what_was_cut, NULL);
-    return status;
+    return cli_session_open_with(session, options, &engine_options);
 }
 
 int

@@ -24,6 +24,12 @@ struct cli_session {
 STRAND_MUST_USE int cli_session_open(struct cli_session *session, const struct cli_options *options,
                                      uint32_t flags);
 
+/* The same with what ENGINE_OPTIONS say besides. */
+struct strand_engine_options;
+STRAND_MUST_USE int cli_session_open_with(struct cli_session *session,
+                                          const struct cli_options *options,
+                                          const struct strand_engine_options *engine_options);
+
 /* Open the data directory and, in it, the log of the command line, which must exist. */
 STRAND_MUST_USE int cli_session_open_log(struct cli_session *session,
                                          const struct cli_options *options, uint32_t flags);

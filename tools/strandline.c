@@ -45,7 +45,10 @@ static const struct cli_command COMMANDS[] = {
      "say what is durable against them.  Prints a line for each log, below it what was found: a\n"
      "problem (exit code 2), or a note on what the next opening for writing puts right.  Beside a\n"
      "process that writes only what is durable is judged.  TOPIC alone means all of its "
-     "partitions.",
+     "partitions.\n"
+     "Of the index it checks structure and CRCs (strandline index verify does more); damage there "
+     "is a\n"
+     "warning and does not change the exit code, since the index is a cache and holds no data.",
      cli_run_verify},
     {CLI_RECOVER, "recover", CLI_OPERAND_NONE, "", "open, recover, and tell what was found",
      "Every command that writes recovers, too; this one does nothing else, and tells all of it: a\n"
@@ -69,6 +72,19 @@ static const struct cli_command COMMANDS[] = {
      "process; writes a temporary file and measures how long a sync takes.  Each finding is ok, a\n"
      "note, a warning or a problem; exits with 1 when there is a problem.",
      cli_run_doctor},
+    {CLI_INDEX, "index", CLI_OPERAND_INDEX_ACTION, "stat | verify | rebuild",
+     "look at the index, or make it anew",
+     "The index is a cache that tells where in the logs an offset or a time is: nothing is lost "
+     "with it,\n"
+     "and every answer is the same without it.  All three work while no other process writes the\n"
+     "directory.  stat tells how large it is and what of each log it covers.  verify checks the\n"
+     "structure of its file, then each entry, then that against the headers of all batches; it "
+     "changes\n"
+     "nothing, and exits with 2 where something is wrong.  rebuild removes it, walks over all "
+     "logs, "
+     "and\n"
+     "tells what the new one holds.",
+     cli_run_index},
     {CLI_TRUNCATE, "truncate", CLI_OPERAND_LOG, "TOPIC[/PARTITION]", "remove the newest records",
      "Removes the records from --to OFFSET on, and with them the whole batch that OFFSET is in.",
      cli_run_truncate},

@@ -36,7 +36,8 @@ cp "$log" elsewhere.bytes
 "$strandline" dump elsewhere.bytes --json | cmp dumped - || fail "the name of the file matters"
 
 "$strandline" verify >out
-expect "lines of verify" 1 "$(wc -l <out | tr -d ' ')"
+expect "lines of verify" 2 "$(wc -l <out | tr -d ' ')"
+grep -q '^strandline.index ok: ' out || fail "verify: $(cat out)"
 grep -q '^orders/0 ok: offsets 0 to 6, 6 records, ' out || fail "verify: $(cat out)"
 
 # Damage in the middle: a bit of the second batch's records.

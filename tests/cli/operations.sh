@@ -83,6 +83,10 @@ block 0 'remove-saved'
 strandline doctor >/dev/null && code=0 || code=$?
 block "$code" 'trim'
 
+# The index.
+block 0 'index verify'
+block 0 'rebuild'
+
 # What is noted of a log.
 block 0 'checkpoint'
 [ "$number" -eq "$(cat count)" ] || fail "$number of $(cat count) blocks of commands were run"

@@ -12,6 +12,7 @@
 
 #include "index/index.h"
 #include "strandline/fs.h"
+#include "support/index_audit.h"
 
 static void
 store(const char *path, const uint8_t *data, size_t size)
@@ -33,7 +34,7 @@ read_all(struct strand_index *index)
     size_t count;
     int64_t offset;
 
-    (void)strand_index_count(index, &counts);
+    (void)index_count(index, &counts);
     while (strand_index_next_log(index, id, id) == STRAND_OK) {
         int64_t from = INT64_MAX;
 

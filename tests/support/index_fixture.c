@@ -3,9 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <lmdb.h>
 #include <sys/stat.h>
 
 #include "base/bytes.h"
+#include "index/index_internal.h"
 #include "strandline/fs.h"
 #include "support/scratch.h"
 
@@ -125,4 +128,40 @@ index_file_size(void)
     struct stat facts;
 
     return stat(index_path(), &facts) == 0 ? facts.st_size : -1;
+}
+
+static void
+require_code(int code, const char *what)
+{
+    if (code == 0)
+        return;
+    fprintf(stderr, "%s: %s\n", what, mdb_strerror(code));
+    abort();
+}
+
+void
+index_make_newer(const char *path)
+{
+    struct strand_index_key name = strand_index_version_key();
+    struct strand_index_span at = strand_index_key_span(&name);
+    uint8_t copy[STRAND_INDEX_VALUE_SIZE_MAX];
+    MDB_val key = {at.size, name.bytes};
+    MDB_val value;
+    MDB_env *env = NULL;
+    MDB_txn *txn = NULL;
+    MDB_dbi table;
+
+    require_code(mdb_env_create(&env), "create");
+    require_code(mdb_env_open(env, path, MDB_NOSUBDIR, 0600), "open");
+    require_code(mdb_txn_begin(env, NULL, 0, &txn), "begin");
+    require_code(mdb_dbi_open(txn, NULL, 0, &table), "open the table");
+    require_code(mdb_get(txn, table, &key, &value), "get the version");
+    memcpy(copy, value.mv_data, value.mv_size);
+    copy[STRAND_INDEX_VERSION_NUMBER]++;
+    struct strand_index_span sealed =
+        strand_index_seal(at, copy, value.mv_size - STRAND_INDEX_CRC_SIZE);
+    value = (MDB_val){sealed.size, copy};
+    require_code(mdb_put(txn, table, &key, &value, 0), "put the version");
+    require_code(mdb_txn_commit(txn), "commit");
+    mdb_env_close(env);
 }

@@ -33,6 +33,9 @@ int64_t index_file_size(void);
 struct strand_index_batch *index_begin(struct strand_index *index);
 void index_commit(struct strand_index *index, struct strand_index_batch *batch);
 
+/* Make the closed LMDB index at PATH one that a newer version wrote, all of it whole. */
+void index_make_newer(const char *path);
+
 /* Put COUNT pairs of segment BASE: offsets FIRST, FIRST + STEP...; positions 1000 times the pair's
  * number in the segment, (FIRST - BASE) / STEP being the first. */
 void index_put_pairs(struct strand_index_batch *batch, const uint8_t *id, int64_t base,

@@ -1,3 +1,4 @@
+#include "support/index_audit.h"
 #include "support/lmdb_image.h"
 
 #include <stdio.h>
@@ -133,7 +134,7 @@ lmdb_image_differs(struct strand_index *index)
     struct strand_index_counts counts;
     const char *difference = NULL;
 
-    if (strand_index_count(index, &counts) != STRAND_OK)
+    if (index_count(index, &counts) != STRAND_OK)
         return "the walk over all entries";
     if (counts.logs != LOGS || counts.segments != LOGS * CHUNKS || counts.chunks != LOGS * CHUNKS ||
         counts.pairs != LOGS * CHUNKS * 64 || counts.times != LOGS * CHUNKS)

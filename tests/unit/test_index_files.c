@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "index/index_internal.h"
+#include "support/index_audit.h"
 #include "support/fault_fs.h"
 #include "support/index_fixture.h"
 #include "support/scratch.h"
@@ -278,7 +279,7 @@ Test(index_files, verify_reads_everything_and_tells_how_far_it_is)
     struct strand_index_counts counts;
     struct strand_index_stat stat;
 
-    cr_expect_eq(strand_index_verify(&options, NULL, NULL, &counts), STRAND_ERR_NOT_FOUND);
+    cr_expect_eq(index_verify(&options, NULL, NULL, &counts), STRAND_ERR_NOT_FOUND);
     cr_expect_eq(index_file_size(), -1, "nothing is made");
     struct strand_index *index = index_open(INDEX_LMDB);
     struct strand_index_batch *batch = index_begin(index);
@@ -291,7 +292,7 @@ Test(index_files, verify_reads_everything_and_tells_how_far_it_is)
     cr_expect_leq(stat.used_bytes, stat.file_bytes);
     strand_index_close(index);
     cr_expect_eq(stat.file_bytes, (uint64_t)index_file_size());
-    cr_assert_eq(strand_index_verify(&options, note_progress, &told, &counts), STRAND_OK, "%s",
+    cr_assert_eq(index_verify(&options, note_progress, &told, &counts), STRAND_OK, "%s",
                  strand_error_message());
     cr_expect_eq(told, told_total);
     cr_expect_geq(told * 4096, stat.used_bytes);
@@ -353,7 +354,7 @@ Test(index_files, malformed_entries_are_refused_and_go_when_their_log_is_cut)
     damage_number(PATTERN);
     options.is_suspect = true;
     cr_expect_eq(index_try_open(&options), STRAND_ERR_CORRUPT);
-    cr_expect_eq(strand_index_verify(&options, NULL, NULL, &counts), STRAND_ERR_CORRUPT);
+    cr_expect_eq(index_verify(&options, NULL, NULL, &counts), STRAND_ERR_CORRUPT);
     struct strand_index *index = index_open(INDEX_LMDB);
     cr_expect_eq(strand_index_find_log(index, index_id(1), &log), STRAND_ERR_CORRUPT);
     cr_expect_eq(strand_index_find_offset(index, index_id(1), INT64_MAX, &place),
@@ -361,11 +362,11 @@ Test(index_files, malformed_entries_are_refused_and_go_when_their_log_is_cut)
     cr_expect_eq(strand_index_find_time(index, index_id(1), 0, 9, &offset), STRAND_ERR_CORRUPT);
     cr_expect_eq(strand_index_read_segments(index, index_id(1), 0, &segment, 1, &count),
                  STRAND_ERR_CORRUPT);
-    cr_expect_eq(strand_index_count(index, &counts), STRAND_ERR_CORRUPT);
+    cr_expect_eq(index_count(index, &counts), STRAND_ERR_CORRUPT);
     struct strand_index_batch *batch = index_begin(index);
     cr_assert_eq(strand_index_remove_from(batch, index_id(1), PATTERN * 2), STRAND_OK);
     index_commit(index, batch);
-    cr_assert_eq(strand_index_count(index, &counts), STRAND_OK);
+    cr_assert_eq(index_count(index, &counts), STRAND_OK);
     cr_expect_eq(counts.logs + counts.segments + counts.chunks + counts.times, 0);
     strand_index_close(index);
 }
@@ -387,9 +388,9 @@ Test(index_files, entry_that_makes_no_sense_is_found_in_spite_of_its_crc)
                                           STRAND_INDEX_CHUNK_PAIRS + 2 * STRAND_INDEX_PAIR_SIZE)),
         STRAND_OK);
     index_commit(index, batch);
-    cr_expect_eq(strand_index_count(index, &counts), STRAND_ERR_CORRUPT);
+    cr_expect_eq(index_count(index, &counts), STRAND_ERR_CORRUPT);
     strand_index_close(index);
     options.is_suspect = true;
     cr_expect_eq(index_try_open(&options), STRAND_ERR_CORRUPT);
-    cr_expect_eq(strand_index_verify(&options, NULL, NULL, &counts), STRAND_ERR_CORRUPT);
+    cr_expect_eq(index_verify(&options, NULL, NULL, &counts), STRAND_ERR_CORRUPT);
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/index_audit.h"
 #include "support/index_fixture.h"
 #include "support/scratch.h"
 
@@ -70,7 +71,7 @@ Test(index_environment, failed_write_is_the_end_until_it_is_opened_again)
         cr_expect_eq(strand_index_begin(index, &batch), STRAND_ERR_FAILED);
     cr_expect_eq(strand_index_commit_number(index), 1);
     strand_index_close(index);
-    cr_expect_eq(strand_index_verify(&options, NULL, NULL, &counts), STRAND_OK);
+    cr_expect_eq(index_verify(&options, NULL, NULL, &counts), STRAND_OK);
     cr_expect_eq(counts.logs, 1);
     index_put_one_log(2, 2);
 }

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "index/lmdb_check.h"
 #include "index/lmdb_format.h"
+#include "support/index_audit.h"
 #include "support/index_fixture.h"
 #include "support/lmdb_image.h"
 #include "support/scratch.h"
@@ -77,7 +78,7 @@ is_refused(const char *what, size_t where, bool is_suspect, bool writes)
     cr_assert_null(difference, "%s at %zu (page %zu, byte %zu): %s", what, where, where / PAGE,
                    where % PAGE, difference);
     if (writes)
-        cr_assert_eq(strand_index_verify(&options, NULL, NULL, &counts), STRAND_OK,
+        cr_assert_eq(index_verify(&options, NULL, NULL, &counts), STRAND_OK,
                      "%s at %zu, after LMDB wrote: %s", what, where, strand_error_message());
     return false;
 }

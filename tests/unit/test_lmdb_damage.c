@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "index/lmdb_format.h"
 #include "index/lmdb_page.h"
+#include "support/index_audit.h"
 #include "support/index_fixture.h"
 #include "support/lmdb_image.h"
 #include "support/scratch.h"
@@ -531,7 +532,7 @@ expect_refused(const char *said, size_t i)
     struct strand_index_counts counts;
 
     scratch_store(index_path(), image, image_size);
-    int status = strand_index_verify(&options, NULL, NULL, &counts);
+    int status = index_verify(&options, NULL, NULL, &counts);
     cr_expect(status == STRAND_ERR_CORRUPT || status == STRAND_ERR_VERSION,
               "case %zu is accepted, \"%s\" is expected", i, said);
     cr_expect(status == STRAND_OK || strstr(strand_error_message(), said) != NULL,
@@ -557,7 +558,7 @@ Test(lmdb_damage, each_kind_is_refused_by_its_name, .timeout = 120)
         expect_refused(others[i].said, i);
     }
     scratch_store(index_path(), whole, whole_size);
-    cr_expect_eq(strand_index_verify(&options, NULL, NULL, &counts), STRAND_OK);
+    cr_expect_eq(index_verify(&options, NULL, NULL, &counts), STRAND_OK);
     free(image);
     free(whole);
     scratch_remove();

@@ -1,4 +1,6 @@
-/* index/index_verify.c -- Reading all that an index holds. */
+/* tests/support/index_audit.c -- All that an index holds is read, through the index and past it. */
+#include "support/index_audit.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -17,7 +19,7 @@ struct count {
 };
 
 static void
-add_entry(struct strand_index_counts *counts, enum strand_index_kind kind,
+add_entry(struct strand_index_counts *counts, enum strand_index_key_kind kind,
           struct strand_index_span value)
 {
     switch (kind) {
@@ -55,12 +57,12 @@ count_entry(void *argument, struct strand_index_span key, struct strand_index_sp
     count->last.size = key.size;
     count->has_last = true;
     count->left--;
-    add_entry(&count->counts, (enum strand_index_kind)key.data[STRAND_INDEX_KEY_KIND], value);
+    add_entry(&count->counts, (enum strand_index_key_kind)key.data[STRAND_INDEX_KEY_KIND], value);
     return STRAND_OK;
 }
 
 int
-strand_index_count(struct strand_index *index, struct strand_index_counts *out_counts)
+index_count(struct strand_index *index, struct strand_index_counts *out_counts)
 {
     struct count count = {.last = strand_index_version_key()};
 
@@ -92,8 +94,8 @@ compare_counts(const struct strand_index_options *options, const struct strand_l
 }
 
 int
-strand_index_verify(const struct strand_index_options *options, strand_index_progress_fn *progress,
-                    void *argument, struct strand_index_counts *out_counts)
+index_verify(const struct strand_index_options *options, strand_index_progress_fn *progress,
+             void *argument, struct strand_index_counts *out_counts)
 {
     struct strand_index_options checked = *options;
     struct strand_index_counts counts = {.logs = 0};
@@ -107,7 +109,7 @@ strand_index_verify(const struct strand_index_options *options, strand_index_pro
     status = strand_index_open_lmdb(&checked, &index);
     if (status != STRAND_OK)
         return status;
-    status = strand_index_count(index, &counts);
+    status = index_count(index, &counts);
     strand_index_close(index);
     if (status == STRAND_OK)
         status = compare_counts(options, &facts, &counts);
