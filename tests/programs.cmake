@@ -164,6 +164,13 @@ if(TARGET strandline_command)
     endforeach()
 endif()
 
+if(TARGET strandline_benchmark)
+    foreach(name IN ITEMS bench_histogram bench_match bench_options)
+        strandline_unit_test(${name})
+        target_link_libraries(test_${name} PRIVATE strandline_benchmark)
+    endforeach()
+endif()
+
 strandline_program_test(stress appends_and_syncs)
 strandline_program_test(stress readers_and_cuts)
 add_test(NAME stress.readers_and_cuts_prepared COMMAND stress_readers_and_cuts prepared)

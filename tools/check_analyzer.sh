@@ -11,8 +11,9 @@ if ! command -v gcc >/dev/null || ! gcc -fanalyzer -x c -S -o /dev/null /dev/nul
     exit 77
 fi
 
-find base simulation storage index recovery engine tools -name '*.c' -print | sort |
+find base simulation storage index recovery engine tools bench -name '*.c' -print | sort |
     xargs -n 1 -P "$(getconf _NPROCESSORS_ONLN)" \
         gcc -std=c11 -D_POSIX_C_SOURCE=200809L -DSTRAND_VERSION_STRING='"0"' \
+        -DBENCH_BUILD_TYPE='"0"' -DBENCH_LZ4_VERSION='"0"' -DBENCH_LMDB_VERSION='"0"' \
         -DSTRAND_HAVE_ZLIB -DSTRAND_HAVE_SNAPPY -DSTRAND_HAVE_ZSTD -I. -Iinclude \
         -O1 -fanalyzer -Wno-analyzer-malloc-leak -Wno-unused-result -Werror -S -o /dev/null

@@ -6,7 +6,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-files=$(find include base simulation storage index recovery engine tools examples \
+files=$(find include base simulation storage index recovery engine tools bench examples \
     -name '*.[ch]' | sort)
 # shellcheck disable=SC2086 # a list of names without spaces
 awk '
@@ -20,6 +20,7 @@ BEGIN {
     below["recovery"] = "base storage index"
     below["engine"] = "base storage index recovery"
     below["tools"] = "base storage index recovery engine"
+    below["bench"] = "base storage tools"
     below["examples"] = ""
 
     # Headers of C11 that any file may use.
@@ -59,7 +60,7 @@ function complain(why) {
 FNR == 1 {
     folder = FILENAME
     sub(/\/.*/, "", folder)
-    is_library = folder != "tools" && folder != "examples"
+    is_library = folder != "tools" && folder != "bench" && folder != "examples"
 }
 
 /^[ \t]*#[ \t]*include[ \t]*"/ {

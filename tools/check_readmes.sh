@@ -11,7 +11,7 @@ complain() {
 }
 
 for folder in include/strandline base simulation storage index recovery engine \
-    tools tests docs examples cmake; do
+    tools bench tests docs examples cmake; do
     [ -s "$folder/README.md" ] || complain "$folder has no README.md"
 done
 for path in include/strandline/*.h; do
@@ -30,7 +30,7 @@ for document in README.md CONTRIBUTING.md docs/*.md docs/decisions/*.md */README
     for path in $(grep -o '`[a-z_.]*/[A-Za-z0-9_./-]*`' "$document" | tr -d '`' | sort -u); do
         case $path in
         include/* | base/* | simulation/* | storage/* | index/* | recovery/* | engine/* | tools/* | \
-            tests/* | docs/* | examples/* | cmake/* | .ci/*)
+            bench/* | tests/* | docs/* | examples/* | cmake/* | .ci/*)
             [ -e "$path" ] || complain "$document names $path, which does not exist"
             ;;
         esac

@@ -1,5 +1,5 @@
-#include "support/index_audit.h"
 #include "support/lmdb_image.h"
+#include "support/index_audit.h"
 
 #include <stdio.h>
 #include <stdlib.h>

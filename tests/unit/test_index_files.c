@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "index/index_internal.h"
-#include "support/index_audit.h"
 #include "support/fault_fs.h"
+#include "support/index_audit.h"
 #include "support/index_fixture.h"
 #include "support/scratch.h"
 

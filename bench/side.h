@@ -1,0 +1,74 @@
+/* bench/side.h -- A side: who keeps the records.  A small table of operations, so that everything
+ * that can keep records is measured by the same code, on the same bytes and the same disk.
+ *
+ * A store is opened in an empty directory, appended to by several threads, perhaps synced, and
+ * closed; its directory is removed afterwards.  The operations return statuses, with a sentence.
+ */
+#ifndef STRAND_BENCH_SIDE_H
+#define STRAND_BENCH_SIDE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "strandline/status.h"
+
+struct bench_batch;
+struct bench_options;
+struct bench_payload;
+
+struct bench_setup {
+    const char *directory; /* empty, or what the same setup left there if can_reopen */
+    uint32_t log_count;
+    int64_t bytes; /* about what is going to be appended to all logs, as stored */
+    int64_t segment_bytes;
+    const struct bench_payload *payload;
+    const struct bench_options *options; /* durability, preparation and so on */
+};
+
+struct bench_side {
+    const char *name;
+    const char *about; /* for help: a line */
+    int (*open)(const struct bench_setup *setup, void **out_store);
+
+    bool can_reopen; /* a store goes on where the last one in the same directory ended */
+
+    /* Append BATCH to LOG (below log_count).  Returns when it is durable, if the options ask for
+     * that.  From any thread. */
+    int (*append)(void *store, uint32_t log, const struct bench_batch *batch);
+
+    /* Return when everything is durable. */
+    int (*sync)(void *store);
+
+    /* The store is gone in any case. */
+    int (*close)(void *store);
+};
+
+extern const struct bench_side bench_side_strandline;
+
+/* pwrite() of the bytes that Strandline would write, in calls of the same size, fdatasync() after
+ * each where appends are durable. */
+extern const struct bench_side bench_side_raw;
+
+/* The same, and a thread that syncs as often as the engine does what nobody waits for. */
+extern const struct bench_side bench_side_raw_synced;
+
+/* Strandline with other work going on in the same engine while log 0 is appended to. */
+extern const struct bench_side bench_side_beside_bulk;
+extern const struct bench_side bench_side_beside_dirty;
+
+/* For what needs more of Strandline than a side: the same engine and log options. */
+struct strand_engine_options;
+struct strand_log_options;
+void bench_strandline_options(const struct bench_options *options,
+                              struct strand_engine_options *out_options);
+void bench_strandline_log_options(const struct bench_options *options,
+                                  const struct bench_payload *payload, int64_t segment_bytes,
+                                  struct strand_log_options *out_options);
+
+/* The log with NUMBER of a store that bench_side_strandline has opened. */
+struct strand_log *bench_strandline_log(void *store, uint32_t number);
+
+/* Let this process open as many files as it may. */
+void bench_raise_descriptor_limit(void);
+
+#endif
