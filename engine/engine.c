@@ -392,7 +392,7 @@ info_of(struct strand_log *log, char reason[STRAND_REASON_SIZE])
         if (i == 0 || run->file_base_offset != log->segments[i - 1]->file_base_offset)
             info.segment_count++;
     }
-    memcpy(reason, log->reason, sizeof log->reason);
+    (void)snprintf(reason, STRAND_REASON_SIZE, "%s", strand_log_reason(log));
     strand_mutex_unlock(&log->state);
     return info;
 }

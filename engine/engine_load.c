@@ -265,7 +265,7 @@ refuse_damaged(const struct strand_engine *engine)
         if (engine->logs[i]->report->verdict == STRAND_VERDICT_CORRUPT)
             return strand_fail(STRAND_ERR_CORRUPT, "open %s: %s is damaged: %s",
                                engine->directory.path, engine->logs[i]->name,
-                               engine->logs[i]->reason);
+                               strand_log_reason(engine->logs[i]));
     return STRAND_OK;
 }
 

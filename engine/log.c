@@ -27,9 +27,11 @@ int
 strand_log_unhealthy_locked(const struct strand_log *log)
 {
     if (log->health == STRAND_LOG_FAILED)
-        return strand_fail(STRAND_ERR_FAILED, "%s has failed: %s", log->name, log->reason);
+        return strand_fail(STRAND_ERR_FAILED, "%s has failed: %s", log->name,
+                           strand_log_reason(log));
     strand_assert(log->health == STRAND_LOG_QUARANTINED);
-    return strand_fail(STRAND_ERR_QUARANTINED, "%s is quarantined: %s", log->name, log->reason);
+    return strand_fail(STRAND_ERR_QUARANTINED, "%s is quarantined: %s", log->name,
+                       strand_log_reason(log));
 }
 
 int
@@ -51,13 +53,28 @@ strand_log_check_writable(struct strand_log *log)
     return status;
 }
 
+void
+strand_log_set_reason_locked(struct strand_log *log, const char *text)
+{
+    free(log->reason);
+    log->reason = strdup(text);
+}
+
+const char *
+strand_log_reason(const struct strand_log *log)
+{
+    if (log->reason != NULL)
+        return log->reason;
+    return log->health == STRAND_LOG_HEALTHY ? "" : "there was no memory to keep the reason";
+}
+
 int
 strand_log_fail(struct strand_log *log, int status)
 {
     strand_mutex_lock(&log->state);
     if (log->health == STRAND_LOG_HEALTHY) {
         log->health = STRAND_LOG_FAILED;
-        (void)snprintf(log->reason, sizeof log->reason, "%s", strand_error_message());
+        strand_log_set_reason_locked(log, strand_error_message());
     }
     strand_log_wake_locked(log);
     strand_mutex_unlock(&log->state);

@@ -50,11 +50,16 @@ strand_log_index_find_time(struct strand_log *log, int64_t segment_base, int64_t
     struct strand_index *index = strand_indexer_usable(&log->engine->indexer);
     int64_t offset = 0;
 
-    if (index == NULL || strand_index_find_time(index, log->identity.id, segment_base, timestamp_ms,
-                                                &offset) != STRAND_OK)
+    if (index == NULL)
         return false;
     strand_mutex_lock(&log->state);
-    bool is_covered = offset < log->index.covered;
+    uint64_t generation = log->generation;
+    strand_mutex_unlock(&log->state);
+    if (strand_index_find_time(index, log->identity.id, segment_base, timestamp_ms, &offset) !=
+        STRAND_OK)
+        return false;
+    strand_mutex_lock(&log->state);
+    bool is_covered = offset < log->index.covered && log->generation == generation;
     strand_mutex_unlock(&log->state);
     if (is_covered)
         *out_offset = offset;

@@ -31,7 +31,7 @@
 #include "strandline/log.h"
 
 enum {
-    STRAND_REASON_SIZE = 512,
+    STRAND_REASON_SIZE = 512,           /* of what is told of it */
     STRAND_GROUP_BYTES_MAX = 256 << 10, /* of appends that share a write; the first may be larger */
     STRAND_GROUP_ENTRIES_MAX = 64,
 };
@@ -92,7 +92,7 @@ struct strand_log {
     bool is_closing;
     bool was_waited; /* for a round, since the preparer last looked */
     enum strand_log_state health;
-    char reason[STRAND_REASON_SIZE]; /* why not healthy */
+    char *reason; /* owned; why not healthy; NULL: healthy, or no memory to keep it */
     struct strand_log_config config;
     int64_t log_start;
     int64_t high_watermark;
@@ -171,6 +171,11 @@ STRAND_MUST_USE int strand_log_check_writable(struct strand_log *log);
 /* The log has failed for this open, with the sentence of the failure on this thread.  State lock
  * not held.  Returns STATUS. */
 int strand_log_fail(struct strand_log *log, int status);
+
+/* Keep TEXT as the reason why the log is not healthy. */
+void strand_log_set_reason_locked(struct strand_log *log, const char *text)
+    STRAND_REQUIRES(log->state);
+const char *strand_log_reason(const struct strand_log *log); /* never NULL; state lock held */
 
 /* The sentence for a log that is not healthy; returns its status.  State lock held. */
 int strand_log_unhealthy_locked(const struct strand_log *log) STRAND_REQUIRES(log->state);

@@ -253,8 +253,10 @@ quarantine(struct strand_log *log, const struct strand_recovered_log *recovered)
     log->health = STRAND_LOG_QUARANTINED;
     log->corrupt_first = recovered->corrupt_first;
     log->corrupt_next = recovered->corrupt_next;
-    (void)snprintf(log->reason, sizeof log->reason, "%s", recovered->reason);
-    strand_engine_notice(log->engine, 3, "%s is quarantined: %s", log->name, log->reason);
+    strand_mutex_lock(&log->state);
+    strand_log_set_reason_locked(log, recovered->reason);
+    strand_mutex_unlock(&log->state);
+    strand_engine_notice(log->engine, 3, "%s is quarantined: %s", log->name, recovered->reason);
 }
 
 /* ---- Ready to serve ---- */

@@ -81,6 +81,7 @@ strand_log_object_destroy(struct strand_log *log)
     if (log->report != NULL)
         free((char *)(uintptr_t)log->report->reason);
     free(log->report);
+    free(log->reason);
     strand_log_stage_deinit(&log->stage);
     strand_condition_deinit(&log->written);
     strand_condition_deinit(&log->changed);

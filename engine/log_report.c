@@ -66,17 +66,19 @@ int
 strand_log_fail_loading(struct strand_log *log)
 {
     struct strand_recovery_report report = {.verdict = STRAND_VERDICT_FAILED,
-                                            .reason = log->reason,
                                             .durable_end = -1,
                                             .cut_first_offset = -1,
                                             .corrupt_first = -1,
                                             .corrupt_next = -1,
                                             .epochs_before = -1};
 
-    (void)snprintf(log->reason, sizeof log->reason, "%s", strand_error_message());
+    strand_mutex_lock(&log->state);
+    strand_log_set_reason_locked(log, strand_error_message());
     log->health = STRAND_LOG_FAILED;
+    report.reason = strand_log_reason(log); /* it fails once */
+    strand_mutex_unlock(&log->state);
     while (log->segment_count > 0)
         strand_log_segment_release(log->segments[--log->segment_count]);
-    strand_engine_notice(log->engine, 3, "%s could not be recovered: %s", log->name, log->reason);
+    strand_engine_notice(log->engine, 3, "%s could not be recovered: %s", log->name, report.reason);
     return store_report(log, &report);
 }

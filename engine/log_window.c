@@ -55,7 +55,7 @@ check_range_locked(const struct strand_log *log, int64_t offset)
                            "read %s: offset %" PRId64 " is outside %" PRId64 " to %" PRId64,
                            log->name, offset, log->log_start, log->log_end);
     if (offset >= log->corrupt_first && offset < log->corrupt_next)
-        return strand_log_fail_corrupt(log, offset, log->corrupt_next, log->reason);
+        return strand_log_fail_corrupt(log, offset, log->corrupt_next, strand_log_reason(log));
     return STRAND_OK;
 }
 
@@ -79,7 +79,8 @@ find_segment_locked(const struct strand_log *log, int64_t offset, size_t *out_in
 
     while (offset >= log->segments[index]->end_offset) {
         if (log->segments[index]->is_cut_off && next_base_locked(log, index) > offset)
-            return strand_log_fail_corrupt(log, offset, next_base_locked(log, index), log->reason);
+            return strand_log_fail_corrupt(log, offset, next_base_locked(log, index),
+                                           strand_log_reason(log));
         if (index + 1 == log->segment_count)
             return STRAND_END;
         if (next_base_locked(log, index) > offset && !log->may_have_gaps)
