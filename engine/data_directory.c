@@ -143,20 +143,38 @@ in_use(struct strand_data_directory *directory)
                        text[0] != '\0' ? text : "another process");
 }
 
-/* Whether the last writer said that it ran in this boot.  What is not known may be. */
-static bool
-was_same_boot(const struct strand_data_directory *directory)
+/* What .lock, which is open as FILE, says of the last writer; zeros where it says nothing. */
+static void
+read_last_writer(const struct strand_file *file, char out_boot[STRAND_FS_BOOT_ID_SIZE],
+                 uint8_t out_opening[STRAND_OPENING_SIZE])
 {
     char text[LOCK_TEXT_SIZE_MAX];
-    char boot[STRAND_FS_BOOT_ID_SIZE];
-    char last[STRAND_FS_BOOT_ID_SIZE];
+    char hex[2 * STRAND_OPENING_SIZE + 1] = "";
     size_t size = 0;
 
-    if (directory->fs->boot_id(directory->fs->context, boot) != 0 ||
-        strand_file_read(&directory->lock, text, sizeof text - 1, 0, &size) != STRAND_OK)
-        return true;
+    out_boot[0] = '\0';
+    memset(out_opening, 0, STRAND_OPENING_SIZE);
+    if (strand_file_read(file, text, sizeof text - 1, 0, &size) != STRAND_OK)
+        return;
     text[size] = '\0';
-    return sscanf(text, "%*[^\n]\nboot %36s", last) != 1 || strcmp(last, boot) == 0;
+    int found = sscanf(text, "%*[^\n]\nboot %36s\nopening %32[0-9a-f]", out_boot, hex);
+    if (found != 2 || strlen(hex) != sizeof hex - 1)
+        return;
+    for (size_t i = 0; i < STRAND_OPENING_SIZE; i++) {
+        const char byte[] = {hex[2 * i], hex[2 * i + 1], '\0'};
+
+        out_opening[i] = (uint8_t)strtoul(byte, NULL, 16);
+    }
+}
+
+/* Whether the last writer ran in the boot LAST, which is this one.  What is not known may be. */
+static bool
+is_same_boot(const struct strand_data_directory *directory, const char *last)
+{
+    char boot[STRAND_FS_BOOT_ID_SIZE];
+
+    return directory->fs->boot_id(directory->fs->context, boot) != 0 || last[0] == '\0' ||
+           strcmp(last, boot) == 0;
 }
 
 /* One size always, for the name and for all of it: a full disk cannot stop a later opening. */
@@ -180,11 +198,14 @@ write_lock_text(struct strand_data_directory *directory)
     char text[LOCK_TEXT_SIZE_MAX];
     char name[LOCK_NAME_SIZE + 1];
     char boot[STRAND_FS_BOOT_ID_SIZE] = "";
+    char hex[2 * STRAND_OPENING_SIZE + 1];
 
     format_lock_name(fs, name);
     if (fs->boot_id(fs->context, boot) != 0)
         boot[0] = '\0';
-    int size = snprintf(text, sizeof text, "%sboot %-36s\n", name, boot);
+    for (size_t i = 0; i < STRAND_OPENING_SIZE; i++)
+        (void)snprintf(hex + 2 * i, 3, "%02x", directory->opening[i]);
+    int size = snprintf(text, sizeof text, "%sboot %-36s\nopening %s\n", name, boot, hex);
     strand_assert(size > 0 && (size_t)size < sizeof text);
     return strand_file_write(&directory->lock, text, (size_t)size, 0, NULL);
 }
@@ -223,7 +244,10 @@ strand_data_directory_lock(struct strand_data_directory *directory)
         strand_file_discard(&directory->lock);
         return status;
     }
-    /* The boot of the last writer stays.  Without our name whoever is refused is told another. */
+    char boot[STRAND_FS_BOOT_ID_SIZE];
+    read_last_writer(&directory->lock, boot, directory->last_opening);
+    /* What else it says of the last writer stays.  Without our name whoever is refused is told
+     * another. */
     format_lock_name(directory->fs, name);
     (void)strand_file_write(&directory->lock, name, LOCK_NAME_SIZE, 0, NULL);
     return STRAND_OK;
@@ -240,6 +264,8 @@ strand_data_directory_look_for_writer(struct strand_data_directory *directory)
         return STRAND_OK;
     if (status != STRAND_OK)
         return status;
+    char boot[STRAND_FS_BOOT_ID_SIZE];
+    read_last_writer(&lock, boot, directory->last_opening);
     int result = directory->fs->is_locked(lock.handle);
     strand_file_discard(&lock);
     if (result < 0)
@@ -310,9 +336,7 @@ initialise(struct strand_data_directory *directory)
 
     if (status == STRAND_OK) /* the host may have made the directory just now */
         status = sync_parent(directory->fs, directory->path);
-    return status == STRAND_OK
-               ? strand_format_file_write(directory->fs, directory->path, directory->id)
-               : status;
+    return status == STRAND_OK ? strand_format_file_write(directory->fs, directory->path) : status;
 }
 
 /* A marker that cannot be believed is none. */
@@ -388,7 +412,14 @@ prepare_for_writing(struct strand_data_directory *directory, const struct conten
 static int
 prepare_in_any_room(struct strand_data_directory *directory, const struct contents *contents)
 {
-    directory->is_same_boot = was_same_boot(directory);
+    const struct strand_fs *fs = directory->fs;
+    char boot[STRAND_FS_BOOT_ID_SIZE];
+
+    read_last_writer(&directory->lock, boot, directory->last_opening);
+    directory->is_same_boot = is_same_boot(directory, boot);
+    int failed = fs->random(fs->context, directory->opening, sizeof directory->opening);
+    if (failed != 0)
+        return strand_fail_code(-failed, "open %s: draw a number", directory->path);
     int status = prepare_for_writing(directory, contents);
 
     if (strand_ballast_release(&directory->ballast, status))
@@ -417,7 +448,7 @@ open_contents(struct strand_data_directory *directory, uint32_t flags)
             status = classify(fs, directory->path, &contents);
     }
     if (status == STRAND_OK && contents.has_format)
-        status = strand_format_file_read(fs, directory->path, directory->id);
+        status = strand_format_file_check(fs, directory->path);
     if (status != STRAND_OK)
         return status;
     directory->was_kafkas = contents.owner == OWNER_KAFKA || contents.has_kafka_clean;

@@ -2,7 +2,9 @@
  * in it.
  *
  *   .lock               held (open-file-description lock) by the one writing process; its text says
- *                       which, and in which boot.  Never unlinked.
+ *                       which, in which boot, and 16 random bytes that are drawn at each opening:
+ *                       what was kept apart from the directory and names others is of a time that
+ *                       the directory does not know.  Never unlinked, and not synced.
  *   strandline.clean    which logs were closed cleanly (recovery/clean_marker.h).
  *   strandline.format   whose the directory is, and in which version (engine/format_file.h).
  *   strandline.takeover .kafka_cleanshutdown, renamed, or an empty file: a broker was the last
@@ -38,17 +40,20 @@
 #define STRAND_KAFKA_CLEAN_NAME ".kafka_cleanshutdown"
 #define STRAND_TAKEOVER_NAME    "strandline.takeover"
 
+enum { STRAND_OPENING_SIZE = 16 };
+
 struct strand_data_directory {
-    const struct strand_fs *fs;           /* borrowed */
-    char *path;                           /* owned; absolute */
-    char *lock_path;                      /* owned */
-    struct strand_file lock;              /* not open when read-only */
-    uint8_t id[STRAND_DIRECTORY_ID_SIZE]; /* zeros: a broker's, and read-only */
-    bool was_kafkas;                      /* a broker was the last writer: our slots mean nothing */
-    bool is_taken_over;                   /* or was, and a log without a slot is as it left it */
-    bool has_writer;                      /* read-only: another process holds the lock */
-    bool is_same_boot; /* the last writer's kernel still runs, or nobody knows: its cache may hold
-                          pages that a failed sync left unwritten */
+    const struct strand_fs *fs;                /* borrowed */
+    char *path;                                /* owned; absolute */
+    char *lock_path;                           /* owned */
+    struct strand_file lock;                   /* not open when read-only */
+    uint8_t last_opening[STRAND_OPENING_SIZE]; /* of the last writer; zeros: not known */
+    uint8_t opening[STRAND_OPENING_SIZE];      /* of this one; zeros when read-only */
+    bool was_kafkas;    /* a broker was the last writer: our slots mean nothing */
+    bool is_taken_over; /* or was, and a log without a slot is as it left it */
+    bool has_writer;    /* read-only: another process holds the lock */
+    bool is_same_boot;  /* the last writer's kernel still runs, or nobody knows: its cache may hold
+                           pages that a failed sync left unwritten */
     struct strand_clean_marker clean; /* empty: nothing is vouched for */
     struct strand_ballast ballast;
 };

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 
-enum { FORMAT_SIZE_MAX = 4096, HEX_SIZE = 2 * STRAND_DIRECTORY_ID_SIZE };
+enum { FORMAT_SIZE_MAX = 4096, DIRECTORY_ID_SIZE = 16 };
 
 static int
 bad_format(const char *directory, const char *why)
@@ -18,24 +18,12 @@ bad_format(const char *directory, const char *why)
     return strand_fail(STRAND_ERR_CORRUPT, "read %s/%s: %s", directory, STRAND_FORMAT_NAME, why);
 }
 
-/* HEX is HEX_SIZE digits. */
-static void
-parse_id(const char *hex, uint8_t id[STRAND_DIRECTORY_ID_SIZE])
-{
-    for (size_t i = 0; i < STRAND_DIRECTORY_ID_SIZE; i++) {
-        const char byte[] = {hex[2 * i], hex[2 * i + 1], '\0'};
-
-        id[i] = (uint8_t)strtoul(byte, NULL, 16);
-    }
-}
-
 static int
-parse_text(const char *directory, const char *text, uint8_t id[STRAND_DIRECTORY_ID_SIZE])
+check_format_text(const char *directory, const char *text)
 {
     static const char FIRST[] = "strandline ", LAST[] = "\ncrc32c ";
     const char *last = strstr(text, LAST);
     char features[64] = "";
-    char hex[HEX_SIZE + 1] = "";
     char *end = NULL;
 
     if (strncmp(text, FIRST, strlen(FIRST)) != 0)
@@ -52,21 +40,17 @@ parse_text(const char *directory, const char *text, uint8_t id[STRAND_DIRECTORY_
     unsigned long stored = strtoul(last + strlen(LAST), &end, 16);
     if (*end != '\n' || stored != strand_crc32c(0, text, (size_t)(last + 1 - text)))
         return bad_format(directory, "its checksum is wrong");
-    if (sscanf(text, "strandline %*u\ndirectory %32[0-9a-f]\nfeatures %63s\n", hex, features) !=
-            2 ||
-        strlen(hex) != HEX_SIZE)
-        return bad_format(directory, "it has no lines \"directory\" and \"features\"");
+    if (sscanf(text, "strandline %*u\ndirectory %*32[0-9a-f]\nfeatures %63s\n", features) != 1)
+        return bad_format(directory, "it has no line \"features\"");
     if (strcmp(features, "-") != 0)
         return strand_fail(STRAND_ERR_VERSION,
                            "open %s: it needs the feature \"%s\", which this library lacks",
                            directory, features);
-    parse_id(hex, id);
     return STRAND_OK;
 }
 
 int
-strand_format_file_read(const struct strand_fs *fs, const char *directory,
-                        uint8_t out_id[STRAND_DIRECTORY_ID_SIZE])
+strand_format_file_check(const struct strand_fs *fs, const char *directory)
 {
     char path[STRAND_PATH_SIZE_MAX];
     char *text = NULL;
@@ -76,23 +60,23 @@ strand_format_file_read(const struct strand_fs *fs, const char *directory,
     if (status == STRAND_OK)
         status = strand_path_read(fs, path, FORMAT_SIZE_MAX, &text, &size);
     if (status == STRAND_OK)
-        status = parse_text(directory, text, out_id);
+        status = check_format_text(directory, text);
     free(text);
     return status;
 }
 
 int
-strand_format_file_write(const struct strand_fs *fs, const char *directory,
-                         uint8_t out_id[STRAND_DIRECTORY_ID_SIZE])
+strand_format_file_write(const struct strand_fs *fs, const char *directory)
 {
-    char hex[HEX_SIZE + 1];
+    uint8_t id[DIRECTORY_ID_SIZE];
+    char hex[2 * DIRECTORY_ID_SIZE + 1];
     char text[256];
-    int failed = fs->random(fs->context, out_id, STRAND_DIRECTORY_ID_SIZE);
+    int failed = fs->random(fs->context, id, sizeof id);
 
     if (failed != 0)
         return strand_fail_code(-failed, "draw an id for %s", directory);
-    for (size_t i = 0; i < STRAND_DIRECTORY_ID_SIZE; i++)
-        (void)snprintf(hex + 2 * i, 3, "%02x", out_id[i]);
+    for (size_t i = 0; i < sizeof id; i++)
+        (void)snprintf(hex + 2 * i, 3, "%02x", id[i]);
     int size = snprintf(text, sizeof text, "strandline %d\ndirectory %s\nfeatures -\n",
                         STRAND_FORMAT_VERSION, hex);
     size += snprintf(text + size, sizeof text - (size_t)size, "crc32c %08" PRIx32 "\n",

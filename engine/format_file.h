@@ -13,23 +13,19 @@
 #ifndef STRAND_ENGINE_FORMAT_FILE_H
 #define STRAND_ENGINE_FORMAT_FILE_H
 
-#include <stdint.h>
-
 #include "strandline/status.h"
 
 struct strand_fs;
 
 #define STRAND_FORMAT_NAME "strandline.format"
 
-enum { STRAND_FORMAT_VERSION = 1, STRAND_DIRECTORY_ID_SIZE = 16 };
+enum { STRAND_FORMAT_VERSION = 1 };
 
-/* Check it and read the directory's id.  STRAND_ERR_VERSION: another version, or a feature that is
- * not known (which, in the message).  STRAND_ERR_CORRUPT; STRAND_ERR_NOT_FOUND, _IO. */
-STRAND_MUST_USE int strand_format_file_read(const struct strand_fs *fs, const char *directory,
-                                            uint8_t out_id[STRAND_DIRECTORY_ID_SIZE]);
+/* STRAND_ERR_VERSION: another version, or a feature that is not known (which, in the message).
+ * STRAND_ERR_CORRUPT; STRAND_ERR_NOT_FOUND, _IO. */
+STRAND_MUST_USE int strand_format_file_check(const struct strand_fs *fs, const char *directory);
 
-/* Write it with a new id, durably. */
-STRAND_MUST_USE int strand_format_file_write(const struct strand_fs *fs, const char *directory,
-                                             uint8_t out_id[STRAND_DIRECTORY_ID_SIZE]);
+/* With a new id, durably. */
+STRAND_MUST_USE int strand_format_file_write(const struct strand_fs *fs, const char *directory);
 
 #endif

@@ -13,9 +13,10 @@
 static const int64_t MS = 1000000;
 
 enum {
-    DELAY_MS = 1000,       /* from a note to the run that heeds it; and after a failure */
-    WALK_MS = 250,         /* between runs that walk, */
-    WALK_BYTES = 64 << 20, /* each so far: 256 MiB/s at most */
+    DELAY_MS = 1000,              /* from a note to the run that heeds it; and after a failure */
+    WALK_MS = 250,                /* between runs that walk, */
+    WALK_BYTES = 64 << 20,        /* each so far: 256 MiB/s at most */
+    WALK_BYTES_OF_HOST = 1 << 20, /* on a thread of the host's, that does other things */
 };
 
 void
@@ -103,7 +104,8 @@ strand_indexer_note(struct strand_indexer *indexer, struct strand_log *log, bool
     strand_mutex_lock(&indexer->lock);
     if (indexer->index != NULL || indexer->must_open) {
         push(indexer, log);
-        make_due(indexer, is_urgent ? now : now + DELAY_MS * MS);
+        if (indexer->failures == 0) /* else the next attempt has its time */
+            make_due(indexer, is_urgent ? now : now + DELAY_MS * MS);
     }
     strand_mutex_unlock(&indexer->lock);
 }
@@ -156,6 +158,20 @@ strand_indexer_remove(struct strand_indexer *indexer, const uint8_t id[STRAND_LO
 
 /* ---- A run ---- */
 
+/* How much one run does. */
+struct pace {
+    int64_t walk_bytes;
+    bool is_last;     /* everything in memory goes */
+    bool must_commit; /* also when nothing has changed */
+};
+
+static struct pace
+pace_of(const struct strand_indexer *indexer)
+{
+    return (struct pace){
+        .walk_bytes = strand_engine_has_threads(indexer->engine) ? WALK_BYTES : WALK_BYTES_OF_HOST};
+}
+
 static int
 put_all(struct strand_indexer *indexer, struct strand_log *first, const uint8_t *removed,
         size_t removed_count, struct strand_index_batch *batch)
@@ -164,16 +180,22 @@ put_all(struct strand_indexer *indexer, struct strand_log *first, const uint8_t 
 
     for (size_t i = 0; status == STRAND_OK && i < removed_count; i++)
         status = strand_index_remove_log(batch, removed + i * STRAND_LOG_ID_SIZE);
+    struct strand_log *begun = first; /* the walk over it goes on: there is one at a time */
+    while (begun != NULL && !strand_index_work_is_walking(indexer->work, begun))
+        begun = begun->index.next_taken;
+    if (status == STRAND_OK && begun != NULL)
+        status = strand_log_index_put(begun, indexer->work);
     for (struct strand_log *log = first; status == STRAND_OK && log != NULL;
          log = log->index.next_taken)
-        status = strand_log_index_put(log, indexer->work);
+        if (log != begun)
+            status = strand_log_index_put(log, indexer->work);
     return status;
 }
 
 /* One transaction with what the logs from FIRST on have, and without REMOVED. */
 static int
 commit(struct strand_indexer *indexer, struct strand_log *first, const uint8_t *removed,
-       size_t removed_count, bool is_last)
+       size_t removed_count, struct pace pace)
 {
     struct strand_index *index = indexer->index;
     struct strand_index_batch *batch = NULL;
@@ -181,9 +203,10 @@ commit(struct strand_indexer *indexer, struct strand_log *first, const uint8_t *
     int status = strand_index_begin(index, &batch);
     if (status != STRAND_OK)
         return status;
-    strand_index_work_begin(indexer->work, batch, is_last ? 0 : WALK_BYTES, is_last);
+    strand_index_work_begin(indexer->work, batch, pace.walk_bytes, pace.is_last);
     status = put_all(indexer, first, removed, removed_count, batch);
-    bool is_empty = removed_count == 0 && strand_index_work_is_empty(indexer->work);
+    bool is_empty =
+        removed_count == 0 && !pace.must_commit && strand_index_work_is_empty(indexer->work);
     if (status != STRAND_OK || is_empty) {
         strand_index_abort(batch);
         return status;
@@ -199,16 +222,27 @@ note_failure(struct strand_indexer *indexer, int status)
 
     if (!is_passing)
         atomic_store(&indexer->is_usable, false);
+    else if (indexer->failures > 0)
+        return; /* it was told */
     strand_engine_notice(indexer->engine, 4, "the index is %s: %s",
                          is_passing ? "late" : "out of use until the next opening",
                          strand_error_message());
 }
 
+/* How long to wait after failures: a second, then twice as long each time, up to 4 minutes. */
+static int64_t
+patience_ns(const struct strand_indexer *indexer)
+{
+    uint32_t doublings = indexer->failures < 9 ? indexer->failures - 1 : 8;
+
+    return (DELAY_MS * MS) << doublings;
+}
+
 /* Everything that is queued, in one transaction. */
-static void run(struct strand_indexer *indexer, bool is_last) STRAND_REQUIRES(indexer->lock);
+static void run(struct strand_indexer *indexer, struct pace pace) STRAND_REQUIRES(indexer->lock);
 
 static void
-run(struct strand_indexer *indexer, bool is_last)
+run(struct strand_indexer *indexer, struct pace pace)
 {
     struct strand_log *first = take_all(indexer);
     struct strand_log *next = NULL;
@@ -216,13 +250,14 @@ run(struct strand_indexer *indexer, bool is_last)
     size_t removed_count = indexer->removed_count;
     bool has_more = false;
 
+    pace.must_commit = pace.must_commit || indexer->must_stamp;
     indexer->removed = NULL;
     indexer->removed_count = 0;
     indexer->removed_capacity = 0;
     indexer->is_running = true;
     indexer->due_ns = -1;
     strand_mutex_unlock(&indexer->lock);
-    int status = commit(indexer, first, removed, removed_count, is_last);
+    int status = commit(indexer, first, removed, removed_count, pace);
     if (status != STRAND_OK)
         note_failure(indexer, status);
     free(removed); /* where that failed they are strangers at the next opening */
@@ -236,11 +271,13 @@ run(struct strand_indexer *indexer, bool is_last)
     }
     int64_t now = now_ns(indexer);
     strand_mutex_lock(&indexer->lock);
+    indexer->must_stamp = pace.must_commit && status != STRAND_OK;
+    indexer->failures = status == STRAND_OK ? 0 : indexer->failures + 1;
     for (struct strand_log *log = first; log != NULL && is_usable; log = log->index.next_taken)
         if (log->index.has_more)
             push(indexer, log);
     if (has_more && is_usable)
-        make_due(indexer, now + (status == STRAND_OK ? WALK_MS : DELAY_MS) * MS);
+        make_due(indexer, now + (status == STRAND_OK ? WALK_MS * MS : patience_ns(indexer)));
     indexer->is_running = false;
     strand_condition_broadcast(&indexer->settled);
     strand_condition_signal(&indexer->wake); /* the thread waits while another one runs */
@@ -278,7 +315,7 @@ indexer_main(void *argument)
         int64_t due;
 
         if (is_due(indexer, now, &due)) {
-            run(indexer, false);
+            run(indexer, pace_of(indexer));
             continue;
         }
         /* Due times are on the seam's clock, deadlines on the thread's: the distance counts. */
@@ -319,8 +356,19 @@ strand_indexer_run(struct strand_indexer *indexer, int64_t *out_next_ns)
 
     strand_mutex_lock(&indexer->lock);
     if (is_due(indexer, now, out_next_ns))
-        run(indexer, false);
+        run(indexer, pace_of(indexer));
     (void)is_due(indexer, now, out_next_ns);
+    strand_mutex_unlock(&indexer->lock);
+}
+
+void
+strand_indexer_begin(struct strand_indexer *indexer)
+{
+    strand_mutex_lock(&indexer->lock);
+    while (indexer->is_running)
+        (void)strand_condition_wait(&indexer->settled, &indexer->lock, -1);
+    indexer->must_stamp = true;
+    run(indexer, (struct pace){.walk_bytes = 0});
     strand_mutex_unlock(&indexer->lock);
 }
 
@@ -347,7 +395,7 @@ strand_indexer_step(struct strand_indexer *indexer, int64_t *out_bytes_left)
     bool is_usable = strand_indexer_usable(indexer) != NULL;
     if (is_usable) {
         push_all(indexer);
-        run(indexer, false);
+        run(indexer, (struct pace){.walk_bytes = WALK_BYTES});
     }
     strand_mutex_unlock(&indexer->lock);
     for (size_t i = 0; is_usable && i < engine->log_count; i++)
@@ -369,7 +417,7 @@ strand_indexer_close_cleanly(struct strand_indexer *indexer, struct strand_clean
         return;
     strand_mutex_lock(&indexer->lock);
     push_all(indexer);
-    run(indexer, true);
+    run(indexer, (struct pace){.is_last = true});
     strand_mutex_unlock(&indexer->lock);
     if (engine->config.index != STRAND_INDEX_LMDB || strand_indexer_usable(indexer) == NULL ||
         strand_index_stat(indexer->index, &stat) != STRAND_OK || stat.commit_number == 0)

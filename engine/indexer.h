@@ -7,7 +7,12 @@
  * it loses what was cut, trimmed or deleted.
  *
  * Nothing depends on it.  Where it cannot be opened, or has failed, the engine goes without until
- * it is opened again: then tables in memory and walks answer.  A full disk only delays it.
+ * it is opened again: then tables in memory and walks answer.  A disk that is full meanwhile only
+ * delays it.
+ *
+ * The index says with which opening of the data directory it belongs (data_directory.h): one that
+ * was kept while the directory was put back to an older state, or the other way round, is not
+ * believed.  The first transaction says so of this opening.
  *
  * Opening.  An index that is damaged, another version's or another directory's is replaced, with a
  * notice.  Its structure is checked before LMDB maps the file: at once when that is small, else in
@@ -55,8 +60,10 @@ struct strand_indexer {
     struct strand_log *head, *tail;  /* have something for it; guarded by lock, as the rest */
     uint8_t *removed;                /* owned; ids of deleted logs */
     size_t removed_count, removed_capacity;
-    bool must_open; /* the thread is to open it */
-    int64_t due_ns; /* of the next run; -1: there is nothing to do */
+    bool must_open;    /* the thread is to open it */
+    bool must_stamp;   /* the next run commits, whatever it has: whose the index now is */
+    uint32_t failures; /* of runs, since the last that succeeded */
+    int64_t due_ns;    /* of the next run; -1: there is nothing to do */
     bool is_running;
     bool must_stop;
     bool has_thread;
@@ -74,6 +81,9 @@ STRAND_MUST_USE int strand_indexer_open(struct strand_indexer *indexer);
 
 /* What opening left for later. */
 void strand_indexer_open_late(struct strand_indexer *indexer);
+
+/* The index is open: the first run, which walks nothing. */
+void strand_indexer_begin(struct strand_indexer *indexer);
 
 STRAND_MUST_USE int strand_indexer_start(struct strand_indexer *indexer);
 

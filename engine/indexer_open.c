@@ -11,7 +11,7 @@
 #include "engine/log_internal.h"
 #include "strandline/fs.h"
 
-enum { SMALL_FILE = 64 << 20 }; /* checked while opening waits: tens of milliseconds */
+enum { SMALL_FILE = 256 << 20 }; /* checked while opening waits: about a tenth of a second */
 
 static int
 compare_ids(const void *left, const void *right)
@@ -66,10 +66,13 @@ take_over(struct strand_indexer *indexer, struct strand_index *index)
     strand_mutex_unlock(&indexer->lock);
     int status = adopt_logs(indexer, index);
     strand_mutex_unlock(&engine->registry);
-    if (status == STRAND_OK)
+    if (status == STRAND_OK) {
+        strand_index_set_directory(index, engine->directory.opening);
         atomic_store_explicit(&indexer->is_usable, true, memory_order_release);
-    else
+        strand_indexer_begin(indexer);
+    } else {
         strand_engine_notice(engine, 4, "the index is not used: %s", strand_error_message());
+    }
 }
 
 /* Whether a failure to open lies in the files, so that new ones are better. */
@@ -88,10 +91,14 @@ open_lmdb(struct strand_indexer *indexer, bool is_suspect, struct strand_index *
     struct strand_index_options options = {
         .fs = strand_fs_posix(),
         .path = indexer->path,
-        .directory_id = engine->directory.id,
+        .directory_id = engine->directory.last_opening,
         .is_suspect = is_suspect,
     };
-    int status = strand_index_open_lmdb(&options, out_index);
+    int kind = options.fs->kind(options.fs->context, indexer->path);
+    int status =
+        kind == STRAND_FS_FILE || kind == -ENOENT
+            ? strand_index_open_lmdb(&options, out_index)
+            : strand_fail(STRAND_ERR_CORRUPT, "open %s: it is no regular file", indexer->path);
     if (!is_worth_replacing(status))
         return status;
     strand_engine_notice(engine, 4, "the index is made anew: %s", strand_error_message());
@@ -175,6 +182,10 @@ take_directory(struct strand_indexer *indexer)
         status = strand_file_open(fs, path, STRAND_FS_WRITE | STRAND_FS_CREATE, &indexer->owner);
     if (status != STRAND_OK)
         return status;
+    struct strand_fs_volume volume;
+    bool may_be_remote = (indexer->engine->config.flags & STRAND_ENGINE_NETWORK_FS) != 0;
+    if (!may_be_remote && fs->volume(fs->context, path, &volume) == 0 && volume.is_network != 0)
+        return strand_fail(STRAND_ERR_FILE_SYSTEM, "open %s: it is on a network file system", path);
     int result = fs->lock(indexer->owner.handle);
     if (result == -EAGAIN)
         return strand_fail(STRAND_ERR_IN_USE, "open %s: another engine has its index there", path);

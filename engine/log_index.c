@@ -70,7 +70,7 @@ strand_log_index_find_time(struct strand_log *log, int64_t segment_base, int64_t
 static bool
 is_true(const struct strand_log_segment *segment, const struct strand_index_segment *facts)
 {
-    return facts->base_offset == segment->base_offset && facts->size == segment->size &&
+    return facts->base_offset == segment->base_offset && facts->size == segment->unread_size &&
            facts->end_offset <= segment->end_offset &&
            facts->end_offset <= segment->log->index.covered;
 }
@@ -83,23 +83,17 @@ strand_log_index_learn(struct strand_log_segment *segment)
     struct strand_index_segment facts;
     size_t count = 0;
 
+    strand_mutex_lock(&log->state);
+    uint64_t generation = log->generation;
+    strand_mutex_unlock(&log->state);
     if (index == NULL ||
         strand_index_read_segments(index, log->identity.id, segment->base_offset, &facts, 1,
                                    &count) != STRAND_OK ||
         count == 0)
         return false;
     strand_mutex_lock(&log->state);
-    if (!segment->is_learnt && is_true(segment, &facts)) {
-        segment->end_offset = facts.end_offset;
-        segment->max_timestamp_ms = facts.largest_timestamp_ms;
-        segment->first_timestamp_ms = facts.first_timestamp_ms;
-        segment->record_count = facts.record_count;
-        segment->newest_epoch = facts.newest_epoch;
-        strand_sparse_index_forget(&segment->index,
-                                   (uint32_t)(facts.end_offset - segment->base_offset),
-                                   (uint32_t)segment->size);
-        segment->is_learnt = true;
-    }
+    if (!segment->is_learnt && log->generation == generation && is_true(segment, &facts))
+        strand_log_segment_learn_head(segment, &facts);
     bool is_learnt = segment->is_learnt;
     strand_mutex_unlock(&log->state);
     return is_learnt;
@@ -176,9 +170,9 @@ adopt_locked(struct strand_log *log, const struct strand_index_log *found)
     }
     if (covered > log->index.cut) /* cut by recovery, or since */
         covered = log->index.cut;
-    if (covered > log->log_end) {
-        covered = log->log_end;
-        strand_log_index_note_cut_locked(log, covered);
+    if (covered > log->log_end) { /* of a log that went on elsewhere */
+        strand_log_index_note_cut_locked(log, 0);
+        return;
     }
     log->index.covered = covered;
     log->index.stored_generation = log->index.first_generation;
@@ -193,10 +187,14 @@ strand_log_index_adopt(struct strand_log *log, struct strand_index *index)
     if (status != STRAND_OK && status != STRAND_END)
         return status;
     strand_mutex_lock(&log->state);
+    bool was_clean = log->report != NULL && log->report->verdict == STRAND_VERDICT_CLEAN;
     adopt_locked(log, &found);
+    if (!was_clean && log->segment_count > 0) /* it may not have heard of the last trim */
+        log->index.first_kept = log->segments[0]->base_offset;
     if (log->segment_count > 0 && log->index.covered < log->segments[0]->base_offset)
         log->index.covered = log->segments[0]->base_offset;
-    bool is_behind = log->index.cut != INT64_MAX || log->index.covered < log->durable_end;
+    bool is_behind =
+        !was_clean || log->index.cut != INT64_MAX || log->index.covered < log->durable_end;
     strand_mutex_unlock(&log->state);
     if (is_behind)
         strand_indexer_note(&log->engine->indexer, log, false);

@@ -99,6 +99,10 @@ void strand_index_work_begin(struct strand_index_work *work, struct strand_index
 /* Whether nothing was put or removed in this run: it need not be committed. */
 bool strand_index_work_is_empty(const struct strand_index_work *work);
 
+/* Whether a walk over a segment of LOG is to go on: the next run does best to begin with it. */
+bool strand_index_work_is_walking(const struct strand_index_work *work,
+                                  const struct strand_log *log);
+
 /* Put what LOG has for the index into the batch. */
 STRAND_MUST_USE int strand_log_index_put(struct strand_log *log, struct strand_index_work *work);
 

@@ -24,6 +24,7 @@ struct walk {
     uint64_t generation;
     struct strand_index_segment facts; /* of what was walked; size: how far */
     int64_t last;                      /* position of the last pair */
+    bool is_damaged;                   /* something was stepped over */
 };
 
 struct time_pair {
@@ -230,30 +231,57 @@ learn_walked(struct strand_log_segment *segment, const struct walk *walk)
 
     strand_mutex_lock(&log->state);
     if (!segment->is_learnt && segment->is_listed && log->generation == walk->generation &&
-        segment->size == walk->facts.size) {
-        segment->end_offset = walk->facts.end_offset;
-        segment->max_timestamp_ms = walk->facts.largest_timestamp_ms;
-        segment->first_timestamp_ms = walk->facts.first_timestamp_ms;
-        segment->record_count = walk->facts.record_count;
-        segment->newest_epoch = walk->facts.newest_epoch;
-        strand_sparse_index_forget(&segment->index,
-                                   (uint32_t)(walk->facts.end_offset - segment->base_offset),
-                                   (uint32_t)walk->last);
-        segment->is_learnt = true;
-    }
+        segment->unread_size == walk->facts.size)
+        strand_log_segment_learn_head(segment, &walk->facts);
     strand_mutex_unlock(&log->state);
 }
 
 /* Where a segment stands, as of the beginning of a walk. */
 struct extent {
     uint64_t generation;
-    int64_t size; /* durable bytes */
+    int64_t size; /* durable bytes; of a segment that is not learnt those that nobody has read */
     int64_t end_offset;
     bool is_sealed;
 };
 
-/* Go on with the walk over SEGMENT, whose file is open.  At damage it ends: what stands behind it
- * is found by those who read there. */
+/* RESULT stopped at damage: the walk goes on behind it, if anything whole is there (true).  What is
+ * in between may have been as late as can be. */
+static bool
+step_over(const struct strand_log_segment *segment, const struct extent *extent,
+          const struct strand_scan_result *result, struct walk *walk)
+{
+    int64_t position = -1;
+    int64_t offset = -1;
+
+    walk->is_damaged = true;
+    walk->facts.largest_timestamp_ms = INT64_MAX;
+    if (strand_segment_find_whole(&segment->file->file, result->position, extent->size,
+                                  result->end_offset, true, &position, &offset,
+                                  NULL) != STRAND_OK ||
+        position < 0)
+        return false;
+    walk->facts.size = position;
+    walk->facts.end_offset = offset;
+    return true;
+}
+
+/* The walk has come to the end of what was to be walked. */
+static void
+finish_walk(struct strand_log_segment *segment, const struct extent *extent, bool is_at_end,
+            struct strand_index_work *work)
+{
+    struct walk *walk = &work->walk;
+    bool is_whole = is_at_end && !walk->is_damaged;
+
+    work->has_facts = is_whole; /* of the last segment until it grows: they name its size */
+    work->facts = walk->facts;
+    work->covered = extent->is_sealed || !is_at_end ? extent->end_offset : walk->facts.end_offset;
+    if (is_whole)
+        learn_walked(segment, walk);
+    walk->log = NULL;
+}
+
+/* Go on with the walk over SEGMENT, whose file is open. */
 static int
 walk(struct strand_log_segment *segment, const struct extent *extent,
      struct strand_index_work *work)
@@ -278,18 +306,12 @@ walk(struct strand_log_segment *segment, const struct extent *extent,
         return status;
     walk->facts.size = result.position;
     walk->facts.end_offset = result.end_offset;
-    if (result.stop == STRAND_SCAN_VISITOR) {
-        if (work->count > 0)
-            work->covered = segment->base_offset + work->pairs[work->count - 1].relative_offset + 1;
-        return STRAND_OK;
-    }
-    bool is_whole = result.stop == STRAND_SCAN_END;
-    work->has_facts = is_whole; /* of the last segment until it grows: they name its size */
-    work->facts = walk->facts;
-    work->covered = extent->is_sealed || !is_whole ? extent->end_offset : result.end_offset;
-    if (is_whole)
-        learn_walked(segment, walk);
-    walk->log = NULL;
+    bool is_at_end = result.stop == STRAND_SCAN_END;
+    if (result.stop != STRAND_SCAN_VISITOR && (is_at_end || result.stop == STRAND_SCAN_ZEROS ||
+                                               !step_over(segment, extent, &result, walk)))
+        finish_walk(segment, extent, is_at_end, work);
+    else if (work->count > 0)
+        work->covered = segment->base_offset + work->pairs[work->count - 1].relative_offset + 1;
     return STRAND_OK;
 }
 
@@ -318,8 +340,8 @@ take_portion(struct strand_log *log, struct strand_index_work *work)
     if (is_known)
         is_taken = take_table(segment, work);
     bool must_walk = !is_known && work->bytes_left > 0;
-    struct extent extent = {log->generation, segment->durable_size, segment->end_offset,
-                            is_sealed(segment)};
+    int64_t size = segment->is_learnt ? segment->durable_size : segment->unread_size;
+    struct extent extent = {log->generation, size, segment->end_offset, is_sealed(segment)};
     if (must_walk)
         segment->references++;
     log->index.has_more = !is_known && !must_walk;
@@ -375,6 +397,8 @@ remove_gone(struct strand_log *log, struct strand_index_work *work)
     work->covered = index->covered;
     index->taken_covered = index->covered;
     strand_mutex_unlock(&log->state);
+    if (index->taken_cut != INT64_MAX && work->walk.log == log)
+        work->walk.log = NULL; /* what it has put goes, or is of another life */
     if (index->taken_cut <= 0)
         status = strand_index_remove_log(work->batch, id);
     else if (index->taken_cut != INT64_MAX)
@@ -409,6 +433,12 @@ strand_log_index_put(struct strand_log *log, struct strand_index_work *work)
 }
 
 /* ---- Afterwards ---- */
+
+bool
+strand_index_work_is_walking(const struct strand_index_work *work, const struct strand_log *log)
+{
+    return work->walk.log == log;
+}
 
 static void relieve_locked(struct strand_log *log, int64_t from) STRAND_REQUIRES(log->state);
 

@@ -132,7 +132,10 @@ add_run(struct strand_log *log, const struct strand_recovered_segment *recovered
     segment->is_learnt = recovered->is_scanned || recovered->size == 0;
     if (!segment->is_learnt) {
         segment->first_timestamp_ms = STRAND_TIME_NOT_LEARNT;
-        strand_sparse_index_forget(&segment->index, UINT32_MAX, 0);
+        segment->unread_size = segment->size;
+        strand_sparse_index_forget(&segment->index,
+                                   (uint32_t)(segment->end_offset - segment->base_offset),
+                                   (uint32_t)segment->size);
     }
     return STRAND_OK;
 }

@@ -47,9 +47,9 @@ note_place(struct strand_log_segment *segment, const uint8_t *batch, int64_t pos
 
     if (strand_sparse_index_is_full(table))
         strand_sparse_index_drop(table, strand_log_index_droppable_locked(segment));
-    strand_sparse_index_add(table,
-                            (uint32_t)(strand_batch_base_offset(batch) - segment->base_offset),
-                            (uint32_t)position, segment->max_timestamp_ms);
+    strand_sparse_index_add(
+        table, (uint32_t)(strand_batch_base_offset(batch) - segment->base_offset),
+        (uint32_t)position, segment->is_learnt ? segment->max_timestamp_ms : INT64_MAX);
 }
 
 void
@@ -58,13 +58,11 @@ strand_log_segment_note(struct strand_log_segment *segment, const uint8_t *batch
     int64_t timestamp = strand_batch_max_timestamp(batch);
 
     strand_assert(position == segment->size);
-    if (segment->is_learnt) {
-        note_place(segment, batch, position);
-        if (timestamp > segment->max_timestamp_ms)
-            segment->max_timestamp_ms = timestamp;
-        segment->record_count += strand_batch_record_count(batch);
-        segment->newest_epoch = strand_batch_leader_epoch(batch);
-    }
+    note_place(segment, batch, position);
+    if (timestamp > segment->max_timestamp_ms)
+        segment->max_timestamp_ms = timestamp;
+    segment->record_count += strand_batch_record_count(batch);
+    segment->newest_epoch = strand_batch_leader_epoch(batch);
     if (position == 0)
         segment->first_timestamp_ms = timestamp;
     segment->size = position + strand_batch_size(batch);

@@ -42,24 +42,25 @@ struct strand_segment;
 
 struct strand_log_segment {
     int64_t base_offset;
-    int64_t file_base_offset;    /* the file's name; differs for a run behind damage */
-    int64_t start_position;      /* of the first batch; 0 but for such a run */
-    struct strand_log *log;      /* borrowed: outlives the segment */
-    int64_t end_offset;          /* one beyond the last record; base_offset while empty */
-    int64_t size;                /* bytes that readers may touch */
-    int64_t durable_size;        /* bytes that a successful sync covers */
-    int64_t max_timestamp_ms;    /* -1 = none */
-    int64_t first_timestamp_ms;  /* largest of the first batch; -1 = none */
-    int64_t record_count;        /* as the headers say; with the next, once learnt */
-    int32_t newest_epoch;        /* of the last batch; -1 = none */
-    bool is_learnt;              /* false: see below */
-    int64_t created_ms;          /* wall clock; when it became ours to write */
-    bool name_is_durable;        /* guarded by the commit lock */
-    bool is_prepared;            /* more may stand in the file: to be cut by the seal */
-    bool is_cut_off;             /* quarantined: what follows in the file is damaged */
-    bool is_listed;              /* in the log's list: its name means its file */
-    bool was_used;               /* since the cache last looked */
-    uint32_t references;         /* the log's list, and one for each user of the open file */
+    int64_t file_base_offset;   /* the file's name; differs for a run behind damage */
+    int64_t start_position;     /* of the first batch; 0 but for such a run */
+    struct strand_log *log;     /* borrowed: outlives the segment */
+    int64_t end_offset;         /* one beyond the last record; base_offset while empty */
+    int64_t size;               /* bytes that readers may touch */
+    int64_t durable_size;       /* bytes that a successful sync covers */
+    int64_t max_timestamp_ms;   /* -1 = none */
+    int64_t first_timestamp_ms; /* largest of the first batch; -1 = none */
+    int64_t record_count;       /* as the headers say; with the next, once learnt */
+    int32_t newest_epoch;       /* of the last batch; -1 = none */
+    bool is_learnt;       /* false: see above; then the facts are of what was appended since */
+    int64_t unread_size;  /* bytes at the start that opening left unread; 0: learnt */
+    int64_t created_ms;   /* wall clock; when it became ours to write */
+    bool name_is_durable; /* guarded by the commit lock */
+    bool is_prepared;     /* more may stand in the file: to be cut by the seal */
+    bool is_cut_off;      /* quarantined: what follows in the file is damaged */
+    bool is_listed;       /* in the log's list: its name means its file */
+    bool was_used;        /* since the cache last looked */
+    uint32_t references;  /* the log's list, and one for each user of the open file */
     struct strand_segment *file; /* owned; NULL: closed */
     struct strand_sparse_index index;
     struct strand_log_segment *cache_next, *cache_previous; /* while open */
@@ -99,6 +100,11 @@ STRAND_MUST_USE int strand_log_segment_walk(struct strand_log_segment *segment);
 /* The same as far as appends need it: first_timestamp_ms, which a roll by time goes by.  Where it
  * cannot be read the segment counts as begun when it was opened. */
 void strand_log_segment_learn_first_time(struct strand_log_segment *segment);
+
+/* HEAD is about all that opening left unread of SEGMENT: it is learnt.  State lock held. */
+struct strand_index_segment;
+void strand_log_segment_learn_head(struct strand_log_segment *segment,
+                                   const struct strand_index_segment *head);
 
 /* A reader has walked over the SIZE bytes of SEGMENT and found that they end at END_OFFSET: what
  * was thought of one that is not the last is set right.  Whether that changed anything. */

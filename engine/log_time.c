@@ -185,6 +185,29 @@ search_fetch(struct search *search, const struct strand_fetch *fetch)
     return status;
 }
 
+/* Fetch what the search looks at next.  STRAND_END: there is nothing.  A log that is trimmed or cut
+ * meanwhile is searched as it is by then. */
+static int
+fetch_next(struct search *search, struct strand_fetch *fetch)
+{
+    struct strand_log *log = search->log;
+
+    for (;;) {
+        int status =
+            strand_log_fetch_unchecked(log, search->offset, search->isolation, SEARCH_BYTES, fetch);
+        if (status == STRAND_OK && fetch->size == 0)
+            return STRAND_END;
+        if (status != STRAND_ERR_OUT_OF_RANGE)
+            return status;
+        strand_mutex_lock(&log->state);
+        search->log_start = log->log_start;
+        strand_mutex_unlock(&log->state);
+        if (search->offset >= search->log_start)
+            return STRAND_END; /* behind the end of what was cut */
+        search->offset = search->log_start;
+    }
+}
+
 static int
 find_first(struct search *search)
 {
@@ -194,9 +217,8 @@ find_first(struct search *search)
     while (search->found_offset < 0 && (status = find_segment(search)) == STRAND_OK) {
         struct strand_fetch fetch;
 
-        status = strand_log_fetch_unchecked(search->log, search->offset, search->isolation,
-                                            SEARCH_BYTES, &fetch);
-        if (status != STRAND_OK || fetch.size == 0)
+        status = fetch_next(search, &fetch);
+        if (status != STRAND_OK)
             break;
         status = search_fetch(search, &fetch);
         strand_fetch_release(&fetch);
@@ -254,9 +276,8 @@ find_largest(struct search *search, int64_t *out_timestamp_ms)
     while ((status = find_segment(search)) == STRAND_OK) {
         struct strand_fetch fetch;
 
-        status = strand_log_fetch_unchecked(search->log, search->offset, search->isolation,
-                                            SEARCH_BYTES, &fetch);
-        if (status != STRAND_OK || fetch.size == 0)
+        status = fetch_next(search, &fetch);
+        if (status != STRAND_OK)
             break;
         status = note_largest_of_fetch(search, &fetch, &largest);
         search->timestamp_ms = largest < 0 ? 0 : largest; /* only later ones can be larger */

@@ -6,6 +6,7 @@
  */
 #include "engine/log_segment.h"
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "engine/log_internal.h"
 #include "storage/batch.h"
@@ -59,7 +60,8 @@ scan(const struct strand_log_segment *segment, struct walk *walk, int64_t size)
     return strand_segment_scan(&request, &walk->at);
 }
 
-/* Go on to SIZE, over damage to what is whole behind it. */
+/* Go on to SIZE, over damage to what is whole behind it.  What was damaged may have been as late as
+ * can be: whoever looks for a time has to come across it. */
 static int
 walk_to(const struct strand_log_segment *segment, struct walk *walk, int64_t size)
 {
@@ -75,6 +77,7 @@ walk_to(const struct strand_log_segment *segment, struct walk *walk, int64_t siz
             break;
         walk->at.position = position;
         walk->at.end_offset = offset;
+        walk->max_timestamp_ms = INT64_MAX;
         status = scan(segment, walk, size);
     }
     return status;
@@ -97,6 +100,8 @@ install_locked(const struct strand_log *log, struct strand_log_segment *segment,
 {
     bool is_damaged = walk->at.stop != STRAND_SCAN_END;
 
+    if (is_damaged)
+        walk->max_timestamp_ms = INT64_MAX;
     if (!is_damaged && walk->at.position < segment->size)
         return false;
     struct strand_sparse_index old = segment->index;
@@ -109,9 +114,27 @@ install_locked(const struct strand_log *log, struct strand_log_segment *segment,
     segment->record_count = walk->record_count;
     segment->newest_epoch = walk->newest_epoch;
     segment->is_learnt = true;
+    segment->unread_size = 0;
     if (!is_damaged && !is_last_locked(log, segment))
         segment->end_offset = walk->at.end_offset;
     return true;
+}
+
+void
+strand_log_segment_learn_head(struct strand_log_segment *segment,
+                              const struct strand_index_segment *head)
+{
+    strand_assert(!segment->is_learnt && head->size == segment->unread_size);
+    if (segment->size == segment->unread_size) {
+        segment->end_offset = head->end_offset;
+        segment->newest_epoch = head->newest_epoch;
+    }
+    segment->first_timestamp_ms = head->first_timestamp_ms;
+    if (segment->max_timestamp_ms < head->largest_timestamp_ms)
+        segment->max_timestamp_ms = head->largest_timestamp_ms;
+    segment->record_count += head->record_count;
+    segment->is_learnt = true;
+    segment->unread_size = 0;
 }
 
 /* Whether a walk has nothing to add. */

@@ -48,7 +48,9 @@ strand_index_take_version(struct strand_index *index, const char *name,
         return strand_fail(STRAND_ERR_CORRUPT, "open %s: malformed version record", name);
     if (memcmp(value.data + STRAND_INDEX_VERSION_DIRECTORY, index->directory_id,
                sizeof index->directory_id) != 0)
-        return strand_fail(STRAND_ERR_FOREIGN, "open %s: index of another data directory", name);
+        return strand_fail(STRAND_ERR_FOREIGN,
+                           "open %s: index of another data directory, or of another time of it",
+                           name);
     atomic_store_explicit(&index->commit_number,
                           strand_get_le64(value.data + STRAND_INDEX_VERSION_COMMIT),
                           memory_order_release);
@@ -56,6 +58,12 @@ strand_index_take_version(struct strand_index *index, const char *name,
 }
 
 /* ---- Open and close ---- */
+
+void
+strand_index_set_directory(struct strand_index *index, const uint8_t id[STRAND_INDEX_ID_SIZE])
+{
+    memcpy(index->directory_id, id, sizeof index->directory_id);
+}
 
 void
 strand_index_init(struct strand_index *index, const struct strand_index_ops *ops)

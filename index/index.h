@@ -112,6 +112,9 @@ struct strand_index_options {
 STRAND_MUST_USE int strand_index_open_lmdb(const struct strand_index_options *options,
                                            struct strand_index **out_index);
 STRAND_MUST_USE int strand_index_open_memory(struct strand_index **out_index);
+/* From the next commit on it belongs to ID.  No batch is under way. */
+void strand_index_set_directory(struct strand_index *index, const uint8_t id[STRAND_INDEX_ID_SIZE]);
+
 void strand_index_close(struct strand_index *index); /* accepts NULL; no batch is under way */
 
 /* Remove the files of a closed LMDB index; not there is STRAND_OK. */

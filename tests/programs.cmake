@@ -9,10 +9,12 @@ add_library(strandline_test_support STATIC
     support/engine_fixture.c
     support/fault_fs.c
     support/hold_fs.c
+    support/index_engine.c
     support/index_audit.c
     support/index_fixture.c
     support/lmdb_image.c
     support/log_image.c
+    support/log_model.c
     support/recovery_case_run.c
     support/recovery_cases.c
     support/salvage_cases.c
@@ -84,6 +86,15 @@ strandline_unit_test(crc32c)
 strandline_unit_test(engine)
 strandline_unit_test(engine_directory)
 strandline_unit_test(engine_durability)
+strandline_unit_test(engine_index)
+strandline_unit_test(engine_index_bits)
+strandline_unit_test(engine_index_damage)
+strandline_unit_test(engine_index_doubt)
+strandline_unit_test(engine_index_faults)
+target_link_options(test_engine_index_faults PRIVATE
+    LINKER:--wrap=strand_index_commit,--wrap=strand_index_put_log
+    LINKER:--wrap=strand_index_find_offset,--wrap=strand_index_find_time)
+strandline_unit_test(engine_index_random)
 strandline_unit_test(engine_posix)
 strandline_unit_test(engine_limits)
 strandline_unit_test(engine_recovery)
@@ -176,6 +187,9 @@ strandline_program_test(stress readers_and_cuts)
 add_test(NAME stress.readers_and_cuts_prepared COMMAND stress_readers_and_cuts prepared)
 set_tests_properties(stress.readers_and_cuts_prepared PROPERTIES
     LABELS stress TIMEOUT 600 ENVIRONMENT "${strandline_test_environment}")
+strandline_program_test(stress index_and_cuts)
+strandline_program_test(stress many_logs 1000)
+strandline_command_test(stress.ten_thousand_logs nightly 600 $<TARGET_FILE:stress_many_logs> 10000)
 strandline_program_test(crash power_cuts cut)
 foreach(mode IN ITEMS kill eio enospc sticky) # each takes a while: side by side
     strandline_command_test(crash.power_cuts_${mode} crash 600
@@ -183,7 +197,7 @@ foreach(mode IN ITEMS kill eio enospc sticky) # each takes a while: side by side
 endforeach()
 
 # What needs a file system of its own, which only root can mount.
-foreach(name IN ITEMS full_disk index_full_disk)
+foreach(name IN ITEMS engine_index_full_disk full_disk index_full_disk)
     add_executable(crash_${name} crash/${name}.c)
     target_link_libraries(crash_${name} PRIVATE strandline_test_support)
     set_target_properties(crash_${name} PROPERTIES ${strandline_properties})

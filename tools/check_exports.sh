@@ -8,7 +8,12 @@ library=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-cat include/strandline/*.h | awk '
+case ${library##*/} in
+libstrandline-crash*) headers=include/strandline/crash.h ;;
+*) headers=$(find include/strandline -name '*.h' ! -name crash.h | sort) ;;
+esac
+# shellcheck disable=SC2086 # a list of names without spaces
+cat $headers | awk '
 /^STRAND_API / { declaration = ""; is_open = 1 }
 is_open {
     declaration = declaration " " $0

@@ -234,7 +234,7 @@ refuse_foreign(const struct cli_index_view *view)
     struct strand_index_options options = {
         .fs = view->directory.fs,
         .path = view->path,
-        .directory_id = view->directory.id,
+        .directory_id = view->directory.last_opening,
     };
     struct strand_index_examined examined;
     int status = strand_index_examine(&options, NULL, NULL, NULL, &examined);

@@ -224,7 +224,7 @@ verify_index(struct verification *verification)
     struct cli_directory_view *view = &verification->view;
     char path[STRAND_PATH_SIZE_MAX];
     struct strand_index_options options = {
-        .fs = view->fs, .path = path, .directory_id = view->directory.id};
+        .fs = view->fs, .path = path, .directory_id = view->directory.last_opening};
 
     if (view->directory.has_writer)
         return STRAND_OK;

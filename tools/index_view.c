@@ -83,7 +83,7 @@ cli_index_view_open_index(struct cli_index_view *view, strand_index_visit_fn *vi
     struct strand_index_options options = {
         .fs = view->directory.fs,
         .path = view->path,
-        .directory_id = view->directory.id,
+        .directory_id = view->directory.last_opening,
         .is_read_only = true,
     };
     int status = strand_index_examine(&options, visit, progress, argument, &view->examined);
