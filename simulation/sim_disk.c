@@ -24,6 +24,12 @@ strand_sim_disk_enter(struct strand_sim_disk *disk)
 void
 strand_sim_disk_leave(struct strand_sim_disk *disk)
 {
+    struct strand_sim_record *record = disk->inodes.record;
+
+    if (record != NULL)
+        strand_sim_record_end(record, strand_sim_plan_line(&disk->plan, disk->plan.calls),
+                              disk->plan.has_struck);
+    disk->plan.has_struck = false;
     strand_sim_inodes_bury(&disk->inodes);
     strand_mutex_unlock(disk->lock);
 }
@@ -48,6 +54,7 @@ create_bare(const struct strand_sim_disk_options *options)
     disk->capacity = options->capacity;
     disk->no_maps = options->no_maps;
     disk->short_writes = options->short_writes;
+    disk->plan.is_quiet = options->no_trace;
     disk->wall_ns = WALL_START_NS;
     disk->monotonic_ns = MONOTONIC_START_NS;
     disk->random = options->seed;
@@ -67,6 +74,7 @@ strand_sim_disk_create(const struct strand_sim_disk_options *options,
     if (disk == NULL)
         return strand_fail(STRAND_ERR_NO_MEMORY, "create simulated disk: out of memory");
     disk->root = strand_sim_inode_create(&disk->inodes, true);
+    disk->root->number = STRAND_SIM_ROOT_NUMBER;
     strand_sim_inode_hold(disk->root);
     *out_disk = disk;
     return STRAND_OK;
@@ -147,6 +155,7 @@ strand_sim_disk_destroy(struct strand_sim_disk *disk)
     strand_assert(disk->inodes.first == NULL);
     clear_reads(disk);
     free(disk->reads);
+    free(disk->sentence);
     strand_sim_plan_free(&disk->plan);
     strand_mutex_deinit(disk->lock);
     free(disk->lock);
@@ -167,6 +176,7 @@ strand_sim_disk_clone(const struct strand_sim_disk *disk, struct strand_sim_disk
         .file_size_max = disk->file_size_max,
         .no_maps = disk->no_maps,
         .short_writes = disk->short_writes,
+        .no_trace = disk->plan.is_quiet,
     };
     struct strand_sim_disk *clone = create_bare(&options);
 
@@ -194,6 +204,7 @@ strand_sim_disk_cut(struct strand_sim_disk *disk, enum strand_sim_loss loss, uin
 {
     uint64_t random = seed;
 
+    strand_assert(disk->inodes.record == NULL); /* what is lost here it would not be told */
     strand_sim_disk_enter(disk);
     end_process(disk);
     for (struct strand_sim_inode *inode = disk->inodes.first; inode != NULL; inode = inode->next)
@@ -263,6 +274,14 @@ strand_sim_disk_trace(const struct strand_sim_disk *disk, uint64_t nth)
     return line;
 }
 
+void
+strand_sim_disk_record(struct strand_sim_disk *disk, struct strand_sim_record *record)
+{
+    strand_mutex_lock(disk->lock);
+    disk->inodes.record = record;
+    strand_mutex_unlock(disk->lock);
+}
+
 const uint8_t *
 strand_sim_disk_content(const struct strand_sim_disk *disk, const char *path, int64_t *out_size)
 {
@@ -327,6 +346,7 @@ strand_sim_disk_store(struct strand_sim_disk *disk, const char *path, const void
     if (data != NULL && (size < 0 || size > disk->file_size_max))
         return strand_fail(STRAND_ERR_INVALID, "store %s: size %lld is not in 0..%lld", path,
                            (long long)size, (long long)disk->file_size_max);
+    strand_assert(disk->inodes.record == NULL);
     strand_sim_disk_enter(disk);
     int result = store_locked(disk, path, data, size);
     strand_sim_disk_leave(disk);

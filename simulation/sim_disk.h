@@ -61,6 +61,7 @@ struct strand_sim_disk_options {
     int64_t capacity;      /* bytes of content, in blocks of 4 KiB; 0: unlimited */
     bool no_maps;          /* map() gives -ENOTSUP */
     bool short_writes;     /* every write and read is cut to at most 7 bytes: callers must loop */
+    bool no_trace;         /* strand_sim_disk_trace() gives NULL; calls are faster */
 };
 
 /* A new disk holding the empty directory "/" alone.  STRAND_ERR_NO_MEMORY. */
@@ -110,6 +111,11 @@ void strand_sim_disk_plan_clear(struct strand_sim_disk *disk);
  * ("17 sync_data /data/orders-0/...log").  NULL when call NTH is not remembered.  Valid until the
  * next call. */
 const char *strand_sim_disk_trace(const struct strand_sim_disk *disk, uint64_t nth);
+
+/* Tell RECORD, borrowed until it is replaced by another or by NULL, all that changes: see
+ * sim_record.h.  Neither cut nor store may be used meanwhile. */
+struct strand_sim_record;
+void strand_sim_disk_record(struct strand_sim_disk *disk, struct strand_sim_record *record);
 
 /* ---- What happens to the machine ---- */
 

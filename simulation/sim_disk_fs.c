@@ -380,7 +380,7 @@ sync_file(struct strand_fs_file *file, const char *verb)
     if (result == 0)
         strand_sim_inode_sync(file->inode);
     else if (file->inode != NULL && !disk->plan.power_is_off)
-        strand_sim_inode_forget(file->inode);
+        strand_sim_inode_fail_sync(file->inode);
     strand_sim_disk_leave(disk);
     return result;
 }

@@ -61,6 +61,7 @@ struct strand_sim_disk {
     uint64_t random;
     uint64_t cut_count;
     uint64_t process_number; /* changes when a process ends */
+    char *sentence;          /* owned; what strand_crash_fail() was told; NULL: nothing */
 };
 
 /* Where a path leads. */

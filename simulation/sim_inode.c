@@ -108,6 +108,14 @@ refresh_maps(struct strand_sim_inode *inode, int64_t position, int64_t size)
     }
 }
 
+/* [START, END) is new, or has come within the file. */
+static void
+tell_content(struct strand_sim_inode *inode, int64_t start, int64_t end)
+{
+    if (inode->list->record != NULL)
+        strand_sim_record_content(inode->list->record, inode, start, end - start);
+}
+
 static void
 range_has_changed(struct strand_sim_inode *inode, int64_t position, int64_t size, int64_t old_size)
 {
@@ -118,6 +126,7 @@ range_has_changed(struct strand_sim_inode *inode, int64_t position, int64_t size
     if (inode->now.size != old_size || position + size > inode->durable.size)
         inode->is_size_dirty = true;
     refresh_maps(inode, position, size);
+    tell_content(inode, strand_sim_smaller(position, old_size), position + size);
 }
 
 void
@@ -134,6 +143,7 @@ void
 strand_sim_inode_set_size(struct strand_sim_inode *inode, int64_t size)
 {
     int64_t cut_size = inode->now.extent - size;
+    int64_t start = strand_sim_smaller(inode->now.size, size);
 
     if (size <= inode->now.size) /* reserved space goes too, also when the size stays */
         give_up_blocks_beyond(inode, size);
@@ -145,6 +155,7 @@ strand_sim_inode_set_size(struct strand_sim_inode *inode, int64_t size)
         mark_dirty(inode, size, cut_size);
         refresh_maps(inode, size, cut_size);
     }
+    tell_content(inode, start, size + 1); /* the page that the end is in, too */
 }
 
 void
@@ -177,6 +188,8 @@ strand_sim_inode_sync(struct strand_sim_inode *inode)
 {
     int64_t size = inode->is_size_dirty ? inode->now.size : inode->durable.size;
 
+    if (inode->list->record != NULL)
+        strand_sim_record_sync(inode->list->record, inode);
     for (size_t sector = 0; sector < strand_sim_bits_limit(&inode->dirty); sector++)
         if (strand_sim_bit_is_set(&inode->dirty, sector))
             write_back_sector(inode, sector);
@@ -190,6 +203,14 @@ strand_sim_inode_forget(struct strand_sim_inode *inode)
 {
     strand_sim_bits_clear(&inode->dirty);
     inode->is_size_dirty = false;
+}
+
+void
+strand_sim_inode_fail_sync(struct strand_sim_inode *inode)
+{
+    if (inode->list->record != NULL)
+        strand_sim_record_loss(inode->list->record, inode);
+    strand_sim_inode_forget(inode);
 }
 
 void
@@ -305,6 +326,8 @@ void
 strand_sim_directory_change(struct strand_sim_inode *directory,
                             const struct strand_sim_change *change)
 {
+    if (directory->list->record != NULL)
+        strand_sim_record_change(directory->list->record, directory, change);
     strand_sim_changes_add(&directory->changes, change);
     strand_sim_names_apply(&directory->names, change);
 }
@@ -321,6 +344,8 @@ sync_changes(struct strand_sim_inode *directory, size_t count)
 void
 strand_sim_directory_sync(struct strand_sim_inode *directory)
 {
+    if (directory->list->record != NULL)
+        strand_sim_record_sync_names(directory->list->record, directory);
     sync_changes(directory, directory->changes.count);
 }
 
@@ -365,117 +390,4 @@ strand_sim_inode_is_dirty(const struct strand_sim_inode *inode)
     return inode->changes.count > 0 || inode->is_size_dirty ||
            strand_sim_bits_count(&inode->dirty) > 0 ||
            !strand_sim_content_is_same(&inode->now, &inode->durable);
-}
-
-struct strand_sim_inode *
-strand_sim_inode_create(struct strand_sim_inodes *inodes, bool is_directory)
-{
-    struct strand_sim_inode *inode = calloc(1, sizeof *inode);
-
-    strand_assert(inode != NULL);
-    inode->list = inodes;
-    inode->previous = inodes->last;
-    inode->is_directory = is_directory;
-    inode->names.counts_links = true;
-    if (inodes->last == NULL)
-        inodes->first = inode;
-    else
-        inodes->last->next = inode;
-    inodes->last = inode;
-    inodes->unreferenced_count++;
-    return inode;
-}
-
-void
-strand_sim_inode_hold(struct strand_sim_inode *inode)
-{
-    if (inode->reference_count == 0)
-        inode->list->unreferenced_count--;
-    inode->reference_count++;
-}
-
-void
-strand_sim_inode_release(struct strand_sim_inode *inode)
-{
-    strand_assert(inode->reference_count > 0);
-    inode->reference_count--;
-    if (inode->reference_count == 0)
-        inode->list->unreferenced_count++;
-}
-
-static void
-destroy(struct strand_sim_inodes *inodes, struct strand_sim_inode *inode)
-{
-    strand_assert(inode->maps == NULL);
-    if (inode->previous == NULL) {
-        strand_assert(inodes->first == inode);
-        inodes->first = inode->next;
-    } else {
-        strand_assert(inodes->first != inode);
-        inode->previous->next = inode->next;
-    }
-    if (inode->next == NULL)
-        inodes->last = inode->previous;
-    else
-        inode->next->previous = inode->previous;
-    inodes->unreferenced_count--;
-
-    strand_sim_content_free(&inode->now);
-    strand_sim_content_free(&inode->durable);
-    strand_sim_bits_clear(&inode->dirty);
-    strand_sim_bits_clear(&inode->blocks);
-    strand_sim_bits_clear(&inode->leaving);
-    strand_sim_names_clear(&inode->names);
-    strand_sim_names_clear(&inode->durable_names);
-    strand_sim_changes_clear(&inode->changes);
-    free(inode);
-}
-
-void
-strand_sim_inodes_bury(struct strand_sim_inodes *inodes)
-{
-    while (inodes->unreferenced_count > 0) { /* a directory's end may be that of others */
-        struct strand_sim_inode *next;
-
-        for (struct strand_sim_inode *inode = inodes->first; inode != NULL; inode = next) {
-            next = inode->next;
-            if (inode->reference_count == 0)
-                destroy(inodes, inode);
-        }
-    }
-}
-
-static void
-copy_changes(struct strand_sim_changes *to, const struct strand_sim_changes *from)
-{
-    for (size_t i = 0; i < from->count; i++) {
-        struct strand_sim_change change = from->items[i];
-
-        if (change.inode != NULL)
-            change.inode = change.inode->scratch;
-        strand_sim_changes_add(to, &change);
-    }
-}
-
-void
-strand_sim_inodes_copy(const struct strand_sim_inodes *from, struct strand_sim_inodes *to)
-{
-    for (struct strand_sim_inode *inode = from->first; inode != NULL; inode = inode->next) {
-        struct strand_sim_inode *copy = strand_sim_inode_create(to, inode->is_directory);
-
-        strand_sim_content_copy(&copy->now, &inode->now);
-        strand_sim_content_copy(&copy->durable, &inode->durable);
-        strand_sim_bits_copy(&copy->dirty, &inode->dirty);
-        strand_sim_bits_copy(&copy->blocks, &inode->blocks);
-        strand_sim_bits_copy(&copy->leaving, &inode->leaving);
-        copy->is_size_dirty = inode->is_size_dirty;
-        inode->scratch = copy;
-    }
-    for (struct strand_sim_inode *inode = from->first; inode != NULL; inode = inode->next) {
-        struct strand_sim_inode *copy = inode->scratch;
-
-        strand_sim_names_copy(&copy->names, &inode->names, true);
-        strand_sim_names_copy(&copy->durable_names, &inode->durable_names, true);
-        copy_changes(&copy->changes, &inode->changes);
-    }
 }

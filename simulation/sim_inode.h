@@ -23,6 +23,7 @@
 #include "simulation/sim_content.h"
 #include "simulation/sim_disk.h"
 #include "simulation/sim_names.h"
+#include "simulation/sim_record.h"
 
 struct strand_sim_map { /* a copy that every change of the cache is repeated in */
     uint8_t *data;      /* owned */
@@ -39,6 +40,11 @@ struct strand_sim_inode {
     int64_t link_count;
     int64_t open_count;
     bool is_directory;
+
+    /* For the record. */
+    uint32_t number;         /* 0: none yet */
+    bool has_lost;           /* a sync of it has failed */
+    int64_t recorded_extent; /* zeros beyond it in all that it ever held */
 
     /* A file. */
     struct strand_sim_content now;
@@ -59,7 +65,8 @@ struct strand_sim_inode {
 struct strand_sim_inodes {
     struct strand_sim_inode *first;
     struct strand_sim_inode *last;
-    size_t unreferenced_count; /* waiting to be buried */
+    size_t unreferenced_count;        /* waiting to be buried */
+    struct strand_sim_record *record; /* borrowed; what changes is told to it; NULL: to nobody */
 };
 
 /* The next of a sequence of numbers that STATE, any number at first, decides (splitmix64). */
@@ -110,8 +117,11 @@ void strand_sim_inode_zero(struct strand_sim_inode *inode, int64_t position, int
 /* Dirty sectors, and the size if it is dirty, go to the disk. */
 void strand_sim_inode_sync(struct strand_sim_inode *inode);
 
-/* A sync failed: nothing is dirty any more, and the disk did not change. */
+/* Nothing is dirty any more, and the disk did not change. */
 void strand_sim_inode_forget(struct strand_sim_inode *inode);
+
+/* A sync failed: as above, and the record is told. */
+void strand_sim_inode_fail_sync(struct strand_sim_inode *inode);
 
 /* The file becomes SIZE bytes of DATA, in the cache and on the disk. */
 void strand_sim_inode_replace(struct strand_sim_inode *inode, const void *data, int64_t size);

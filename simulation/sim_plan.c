@@ -94,6 +94,12 @@ strand_sim_plan_call(struct strand_sim_plan *plan, enum strand_sim_kind kind, co
 
     plan->calls++;
     plan->calls_of[__builtin_ctz((unsigned)kind)]++;
+
+    int result = planned_result(plan, kind);
+    plan->has_struck = result != 0;
+    if (plan->is_quiet)
+        return result;
+
     va_start(args, format);
     (void)vsnprintf(object, sizeof object, format, args); /* may be cut */
     va_end(args);
@@ -102,7 +108,6 @@ strand_sim_plan_call(struct strand_sim_plan *plan, enum strand_sim_kind kind, co
     (void)snprintf(line, STRAND_SIM_TRACE_LINE_SIZE, "%llu ", (unsigned long long)plan->calls);
     append_text(line, object);
 
-    int result = planned_result(plan, kind);
     if (result != 0)
         append_text(line, plan->power_is_off ? ": power is off" : ": planned fault");
     return result;
@@ -111,7 +116,8 @@ strand_sim_plan_call(struct strand_sim_plan *plan, enum strand_sim_kind kind, co
 const char *
 strand_sim_plan_line(const struct strand_sim_plan *plan, uint64_t nth)
 {
-    if (nth == 0 || nth > plan->calls || plan->calls - nth >= STRAND_SIM_TRACE_COUNT)
+    if (plan->is_quiet || nth == 0 || nth > plan->calls ||
+        plan->calls - nth >= STRAND_SIM_TRACE_COUNT)
         return NULL;
     return plan->lines[(nth - 1) % STRAND_SIM_TRACE_COUNT];
 }

@@ -33,6 +33,8 @@ struct strand_sim_plan {
     size_t fault_capacity;
     uint64_t cut_at; /* 0: never */
     bool power_is_off;
+    bool has_struck;                           /* the newest call failed as planned */
+    bool is_quiet;                             /* no trace is kept */
     char (*lines)[STRAND_SIM_TRACE_LINE_SIZE]; /* owned; a ring once it has its full size */
     size_t line_capacity;
 };

@@ -19,7 +19,8 @@ add_library(strandline_test_support STATIC
     support/recovery_cases.c
     support/salvage_cases.c
     support/replica.c
-    support/scratch.c)
+    support/scratch.c
+    support/toy_log.c)
 target_include_directories(strandline_test_support PUBLIC
     ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
 target_compile_definitions(strandline_test_support PUBLIC
@@ -82,6 +83,10 @@ strandline_unit_test(codecs)
 strandline_unit_test(committer)
 strandline_unit_test(compression)
 strandline_unit_test(config)
+strandline_unit_test(crash_explore)
+strandline_unit_test(crash_record)
+strandline_unit_test(crash_seen)
+strandline_unit_test(crash_states)
 strandline_unit_test(crc32c)
 strandline_unit_test(engine)
 strandline_unit_test(engine_directory)

@@ -12,5 +12,9 @@ strandline_command_test(style.analyzer style 300 sh ${tools}/check_analyzer.sh)
 strandline_command_test(style.cppcheck style 300 sh ${tools}/check_cppcheck.sh)
 strandline_command_test(style.exports style 60
     sh ${tools}/check_exports.sh $<TARGET_FILE:strandline_shared>)
+if(STRANDLINE_BUILD_CRASH)
+    strandline_command_test(style.crash_exports style 60
+        sh ${tools}/check_exports.sh $<TARGET_FILE:strandline_crash_shared>)
+endif()
 strandline_command_test(style.symbols style 60
     sh ${tools}/check_symbols.sh $<TARGET_OBJECTS:strandline_objects>)

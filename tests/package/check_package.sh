@@ -63,6 +63,32 @@ run "$work/pkg_shared"
 run "$work/pkg_cpp"
 run "$work/pkg_static"
 
+# The crash kit, a library of its own: shared, static, and by find_package.
+(
+    export PKG_CONFIG_PATH="$libdir/pkgconfig"
+    # shellcheck disable=SC2046 # pkg-config prints lists
+    "$CC" -std=c99 "$source_dir/examples/crash_user.c" -o "$work/crash_shared" \
+        $(pkg-config --cflags --libs strandline-crash)
+    # shellcheck disable=SC2046
+    "$CC" -std=c99 -static "$source_dir/examples/crash_user.c" -o "$work/crash_static" \
+        $(pkg-config --static --cflags --libs strandline-crash)
+)
+run "$work/crash_shared"
+run "$work/crash_static"
+mkdir "$work/crash"
+cat >"$work/crash/CMakeLists.txt" <<END
+cmake_minimum_required(VERSION 3.25)
+project(crash LANGUAGES C)
+find_package(strandline REQUIRED COMPONENTS crash)
+add_executable(crash_user $source_dir/examples/crash_user.c)
+target_link_libraries(crash_user PRIVATE strandline::crash)
+END
+cmake -G Ninja -S "$work/crash" -B "$work/crash/build" -DCMAKE_PREFIX_PATH="$prefix" \
+    -DCMAKE_C_COMPILER="$CC" >"$work/crash.log" 2>&1 &&
+    cmake --build "$work/crash/build" >>"$work/crash.log" 2>&1 ||
+    { cat "$work/crash.log"; exit 1; }
+run "$work/crash/build/crash_user"
+
 # The versions that must not be found.
 if cmake -S "$consumer" -B "$work/newer" -DCMAKE_PREFIX_PATH="$prefix" \
     -DSTRANDLINE_VERSION=99.0 >/dev/null 2>&1; then
