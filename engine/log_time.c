@@ -264,15 +264,37 @@ note_largest_of_fetch(struct search *search, const struct strand_fetch *fetch, i
     return status;
 }
 
-/* The largest timestamp of any record below the limit; -1 = none. */
+/* A timestamp that some record between log start and limit has, as large as is known without
+ * looking into a segment; 0: none is known. */
+static int64_t
+known_largest(struct search *search)
+{
+    struct strand_log *log = search->log;
+    int64_t largest = 0;
+
+    strand_mutex_lock(&log->state);
+    for (size_t i = 0; i < log->segment_count; i++) {
+        const struct strand_log_segment *segment = log->segments[i];
+        bool is_inside = segment->is_learnt && segment->base_offset >= search->log_start &&
+                         segment->end_offset <= search->limit;
+
+        if (is_inside && segment->max_timestamp_ms > largest &&
+            segment->max_timestamp_ms != INT64_MAX) /* damaged: it is not known */
+            largest = segment->max_timestamp_ms;
+    }
+    strand_mutex_unlock(&log->state);
+    return largest;
+}
+
+/* The largest timestamp, of LEAST or above, of any record below the limit; -1 = none. */
 static int
-find_largest(struct search *search, int64_t *out_timestamp_ms)
+find_largest_from(struct search *search, int64_t least, int64_t *out_timestamp_ms)
 {
     int64_t largest = STRAND_NO_TIMESTAMP;
     int64_t start = search->offset;
     int status = STRAND_OK;
 
-    search->timestamp_ms = 0;
+    search->timestamp_ms = least;
     while ((status = find_segment(search)) == STRAND_OK) {
         struct strand_fetch fetch;
 
@@ -280,7 +302,8 @@ find_largest(struct search *search, int64_t *out_timestamp_ms)
         if (status != STRAND_OK)
             break;
         status = note_largest_of_fetch(search, &fetch, &largest);
-        search->timestamp_ms = largest < 0 ? 0 : largest; /* only later ones can be larger */
+        if (largest > search->timestamp_ms) /* only later ones can be larger */
+            search->timestamp_ms = largest;
         strand_fetch_release(&fetch);
         if (status != STRAND_OK)
             break;
@@ -288,6 +311,18 @@ find_largest(struct search *search, int64_t *out_timestamp_ms)
     search->offset = start;
     *out_timestamp_ms = largest;
     return status == STRAND_END ? STRAND_OK : status;
+}
+
+/* What was known may have been trimmed or cut meanwhile. */
+static int
+find_largest(struct search *search, int64_t *out_timestamp_ms)
+{
+    int64_t known = known_largest(search);
+
+    int status = find_largest_from(search, known, out_timestamp_ms);
+    if (status == STRAND_OK && *out_timestamp_ms < known)
+        status = find_largest_from(search, 0, out_timestamp_ms);
+    return status;
 }
 
 static int
