@@ -108,9 +108,10 @@ STRAND_API STRAND_MUST_USE int strand_engine_open(const char *directory,
  * other result the handle is gone: an error then says which log could not be made durable. */
 STRAND_API int strand_engine_close(struct strand_engine *engine);
 
-/* Without threads of the library's own: do what is due (commit rounds, the frontier) and return.
- * *OUT_NEXT_MS, if not NULL, is when to call again at the latest, -1 when there is nothing to do.
- * Does nothing when the engine has threads. */
+/* Without threads of the library's own: do what is due (commit rounds, the frontier, prepared
+ * space, the index: at most 1 MiB of log is walked) and return. *OUT_NEXT_MS, if not NULL, is when
+ * to call again at the latest, -1 when there is nothing to do. Does nothing when the engine has
+ * threads. */
 STRAND_API STRAND_MUST_USE int strand_engine_run(struct strand_engine *engine,
                                                  int64_t *out_next_ms);
 
