@@ -57,9 +57,9 @@ drop_every_second(struct strand_sparse_index *index)
 {
     uint32_t kept = (index->count + 1) / 2;
 
-    for (uint32_t i = 0; i < kept; i++)
+    for (size_t i = 0; i < kept; i++)
         index->entries[i] = index->entries[2 * i];
-    for (uint32_t i = 0; i * STRAND_SPARSE_GROUP < kept; i++)
+    for (size_t i = 0; i * STRAND_SPARSE_GROUP < kept; i++)
         index->times[i] = index->times[2 * i];
     index->count = kept;
     index->interval *= 2;
@@ -164,7 +164,7 @@ strand_sparse_index_floor_time(const struct strand_sparse_index *index, int64_t 
     }
     if (low == 0)
         return false;
-    *out_entry = index->entries[(low - 1) * STRAND_SPARSE_GROUP];
+    *out_entry = index->entries[(size_t)(low - 1) * STRAND_SPARSE_GROUP];
     return true;
 }
 
