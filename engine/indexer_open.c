@@ -94,11 +94,7 @@ open_lmdb(struct strand_indexer *indexer, bool is_suspect, struct strand_index *
         .directory_id = engine->directory.last_opening,
         .is_suspect = is_suspect,
     };
-    int kind = options.fs->kind(options.fs->context, indexer->path);
-    int status =
-        kind == STRAND_FS_FILE || kind == -ENOENT
-            ? strand_index_open_lmdb(&options, out_index)
-            : strand_fail(STRAND_ERR_CORRUPT, "open %s: it is no regular file", indexer->path);
+    int status = strand_index_open_lmdb(&options, out_index);
     if (!is_worth_replacing(status))
         return status;
     strand_engine_notice(engine, 4, "the index is made anew: %s", strand_error_message());
@@ -113,7 +109,9 @@ size_of_file(const struct strand_indexer *indexer)
     struct strand_file file = {0};
     int64_t size = -1;
 
-    if (strand_file_open(strand_fs_posix(), indexer->path, 0, &file) != STRAND_OK)
+    const struct strand_fs *fs = strand_fs_posix();
+    if (fs->kind(fs->context, indexer->path) != STRAND_FS_FILE || /* a fifo would keep us waiting */
+        strand_file_open(fs, indexer->path, 0, &file) != STRAND_OK)
         return -1;
     if (strand_file_size(&file, &size) != STRAND_OK)
         size = -1;

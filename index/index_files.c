@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "index/index_format.h"
+#include "strandline/fs.h"
 
 static const char lock_suffix[] = "-lock"; /* what LMDB appends, with MDB_NOSUBDIR */
 
@@ -32,10 +33,16 @@ make_lock_path(char out_path[STRAND_PATH_SIZE_MAX], const char *path)
 static int
 open_data(const struct strand_index_options *options, struct strand_file *out_file)
 {
+    const struct strand_fs *fs = options->fs;
     struct strand_file file;
     int64_t size = 0;
 
-    int status = strand_file_open(options->fs, options->path, 0, &file);
+    int kind = fs->kind(fs->context, options->path);
+    if (kind < 0)
+        return strand_fail_code(-kind, "open %s", options->path);
+    if (kind == STRAND_FS_OTHER) /* a fifo would keep us waiting */
+        return strand_fail(STRAND_ERR_CORRUPT, "open %s: it is no regular file", options->path);
+    int status = strand_file_open(fs, options->path, 0, &file);
     if (status != STRAND_OK)
         return status;
     status = strand_file_size(&file, &size);

@@ -281,6 +281,19 @@ Test(engine_index_damage, directory_in_the_place_of_the_file)
     free_copies();
 }
 
+/* Opening one to read waits for somebody who writes. */
+Test(engine_index_damage, fifo_in_the_place_of_the_file)
+{
+    make_log_and_copies();
+    fixture_close();
+    remove_both();
+    cr_assert_eq(mkfifo(index_engine_path(), 0600), 0);
+    fixture_open();
+    cr_expect_not_null(strstr(index_engine_notice(), "made anew"), "%s", index_engine_notice());
+    expect_complete("no fifo any more");
+    free_copies();
+}
+
 Test(engine_index_damage, deleted_while_it_is_open)
 {
     make_log_and_copies();

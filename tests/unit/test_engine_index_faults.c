@@ -307,6 +307,26 @@ Test(engine_index_faults, index_that_failed_is_out_of_use_until_the_next_opening
     cr_expect_gt(index_engine_check("again"), (SEGMENTS + 3) * A_SEGMENT);
 }
 
+/* What a walk has put goes with the rest of the log's entries: it is walked from the start again.
+ */
+Test(engine_index_faults, distrust_during_a_walk_loses_no_pair)
+{
+    fixture.log_options.segment_bytes = INT32_MAX;
+    fixture_open();
+    grow_by(9000, 8000);
+    require_ok(strand_log_set(fixture.log, "segment.bytes", "100000"));
+    grow_by(100, 8000);
+    fixture_close();
+    index_engine_store(NULL, 0);
+    fixture_open();
+    cr_expect_gt(index_engine_step(), 0);
+    int64_t covered = fixture.log->index.covered;
+    cr_assert(covered > 4096 && covered < 9000, "%" PRId64, covered);
+    strand_log_index_distrust(fixture.log);
+    index_engine_complete();
+    cr_expect_geq(index_engine_check("complete"), 9000);
+}
+
 /* A segment larger than what one run walks, in more pairs than it takes at once. */
 Test(engine_index_faults, long_walk_is_taken_up_by_the_next_run)
 {
