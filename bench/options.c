@@ -9,6 +9,7 @@
 #include "bench/options_internal.h"
 #include "bench/statistics.h"
 #include "strandline/log.h"
+#include "tools/option_value.h"
 #include "tools/position.h"
 
 #define FIELD(name) offsetof(struct bench_options, name)
@@ -168,30 +169,6 @@ bench_options_parse(enum bench_measure_id measure, int count, char **arguments,
 
 enum { HELP_INDENT = 28, HELP_WIDTH = 92 };
 
-/* Print TEXT from column HELP_INDENT on, broken between words. */
-static void
-print_wrapped(FILE *stream, const char *text)
-{
-    int column = HELP_INDENT;
-
-    while (*text != '\0') {
-        int size = (int)strcspn(text, " ");
-
-        if (column > HELP_INDENT && column + 1 + size > HELP_WIDTH) {
-            (void)fprintf(stream, "\n%*s", HELP_INDENT, "");
-            column = HELP_INDENT;
-        } else if (column > HELP_INDENT) {
-            (void)fputc(' ', stream);
-            column++;
-        }
-        (void)fprintf(stream, "%.*s", size, text);
-        column += size;
-        text += size;
-        text += strspn(text, " ");
-    }
-    (void)fputc('\n', stream);
-}
-
 void
 bench_options_print(FILE *stream, enum bench_measure_id measure)
 {
@@ -215,6 +192,6 @@ bench_options_print(FILE *stream, enum bench_measure_id measure)
         (void)snprintf(text, sizeof text, "%s%s%s%s", option->help,
                        value[0] != '\0' ? "  Default here: " : "", value,
                        value[0] != '\0' ? "." : "");
-        print_wrapped(stream, text);
+        cli_option_print_help(stream, text, HELP_INDENT, HELP_WIDTH);
     }
 }

@@ -5,29 +5,9 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "bench/options_internal.h"
-#include "tools/position.h"
+#include "tools/option_value.h"
 
 static const char UNITS[] = "kmg";
-
-static bool
-parse_bytes(const char *text, int64_t *out_value)
-{
-    char digits[24];
-    size_t size = strlen(text);
-    const char *unit = size > 1 ? strchr(UNITS, text[size - 1]) : NULL;
-    int shift = unit != NULL ? 10 * (int)(unit - UNITS + 1) : 0;
-    int64_t value;
-
-    if (size >= sizeof digits)
-        return false;
-    memcpy(digits, text, size + 1);
-    if (unit != NULL)
-        digits[size - 1] = '\0';
-    if (!cli_int64_parse(digits, &value) || value < 0 || value > INT64_MAX >> shift)
-        return false;
-    *out_value = value << shift;
-    return true;
-}
 
 static bool
 takes_units(const struct bench_option *option)
@@ -38,17 +18,9 @@ takes_units(const struct bench_option *option)
 static int
 set_number(const struct bench_option *option, const char *text, int64_t *out_value)
 {
-    int64_t value;
-    bool is_number =
-        takes_units(option) ? parse_bytes(text, &value) : cli_int64_parse(text, &value);
+    const struct cli_number_rule rule = {takes_units(option), option->min, option->max};
 
-    if (!is_number)
-        return strand_fail(STRAND_ERR_INVALID, "--%s \"%s\": not a number", option->name, text);
-    if (value < option->min || value > option->max)
-        return strand_fail(STRAND_ERR_INVALID, "--%s %s: must be from %" PRId64 " to %" PRId64,
-                           option->name, text, option->min, option->max);
-    *out_value = value;
-    return STRAND_OK;
+    return cli_option_number(option->name, text, &rule, out_value);
 }
 
 static int
@@ -77,24 +49,6 @@ set_list(const struct bench_option *option, const char *text, struct bench_list 
     return STRAND_OK;
 }
 
-static int
-set_choice(const struct bench_option *option, const char *text, int32_t *out_value)
-{
-    char names[128] = "";
-
-    for (int32_t i = 0; option->choices[i] != NULL; i++) {
-        if (strcmp(option->choices[i], text) == 0) {
-            *out_value = i;
-            return STRAND_OK;
-        }
-        size_t used = strlen(names);
-        (void)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "",
-                       option->choices[i]);
-    }
-    return strand_fail(STRAND_ERR_INVALID, "--%s \"%s\": must be one of %s", option->name, text,
-                       names);
-}
-
 int
 bench_option_set(const struct bench_option *option, const char *text, struct bench_options *options)
 {
@@ -111,7 +65,7 @@ bench_option_set(const struct bench_option *option, const char *text, struct ben
     case BENCH_OPTION_BYTES:
         return set_number(option, text, field);
     case BENCH_OPTION_CHOICE:
-        return set_choice(option, text, field);
+        return cli_option_choice(option->name, text, option->choices, field);
     case BENCH_OPTION_NUMBER_LIST:
     case BENCH_OPTION_BYTES_LIST:
         break;

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "strandline/log.h"
 #include "strandline/record.h"
+#include "tools/option_value.h"
 
 enum option_kind {
     OPTION_FLAG,
@@ -125,64 +126,10 @@ enum { OPTION_COUNT = sizeof OPTIONS / sizeof OPTIONS[0] };
 
 /* ---- Values ---- */
 
-static bool
-parse_bytes(const char *text, int64_t *out_value)
-{
-    static const char UNITS[] = "kmg";
-    char digits[24];
-    size_t size = strlen(text);
-    const char *unit = size > 1 ? strchr(UNITS, text[size - 1]) : NULL;
-    int shift = unit != NULL ? 10 * (int)(unit - UNITS + 1) : 0;
-    int64_t value;
-
-    if (size >= sizeof digits)
-        return false;
-    memcpy(digits, text, size + 1);
-    if (unit != NULL)
-        digits[size - 1] = '\0';
-    if (!cli_int64_parse(digits, &value) || value < 0 || value > INT64_MAX >> shift)
-        return false;
-    *out_value = value << shift;
-    return true;
-}
-
-static int
-set_number(const struct option *option, const char *text, int64_t *out_value)
-{
-    int64_t value;
-    bool is_number =
-        option->kind == OPTION_BYTES ? parse_bytes(text, &value) : cli_int64_parse(text, &value);
-
-    if (!is_number)
-        return strand_fail(STRAND_ERR_INVALID, "--%s \"%s\": not a number", option->name, text);
-    if (value < option->min || value > option->max)
-        return strand_fail(STRAND_ERR_INVALID, "--%s %s: must be from %" PRId64 " to %" PRId64,
-                           option->name, text, option->min, option->max);
-    *out_value = value;
-    return STRAND_OK;
-}
-
-static int
-set_choice(const struct option *option, const char *text, int32_t *out_value)
-{
-    char names[128] = "";
-
-    for (int32_t i = 0; option->choices[i] != NULL; i++) {
-        if (strcmp(option->choices[i], text) == 0) {
-            *out_value = i;
-            return STRAND_OK;
-        }
-        size_t used = strlen(names);
-        (void)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "",
-                       option->choices[i]);
-    }
-    return strand_fail(STRAND_ERR_INVALID, "--%s \"%s\": must be one of %s", option->name, text,
-                       names);
-}
-
 static int
 set_option(const struct option *option, const char *text, struct cli_options *options)
 {
+    const struct cli_number_rule rule = {option->kind == OPTION_BYTES, option->min, option->max};
     char *field = (char *)options + option->field;
 
     switch (option->kind) {
@@ -194,9 +141,9 @@ set_option(const struct option *option, const char *text, struct cli_options *op
         return STRAND_OK;
     case OPTION_NUMBER:
     case OPTION_BYTES:
-        return set_number(option, text, (int64_t *)(void *)field);
+        return cli_option_number(option->name, text, &rule, (int64_t *)(void *)field);
     case OPTION_CHOICE:
-        return set_choice(option, text, (int32_t *)(void *)field);
+        return cli_option_choice(option->name, text, option->choices, (int32_t *)(void *)field);
     case OPTION_POSITION:
         break;
     }
@@ -399,30 +346,6 @@ cli_options_parse(const struct cli_command *command, int count, char **arguments
 
 enum { HELP_INDENT = 26, HELP_WIDTH = 78 };
 
-/* Print TEXT from column HELP_INDENT on, broken between words. */
-static void
-print_wrapped(FILE *stream, const char *text)
-{
-    int column = HELP_INDENT;
-
-    while (*text != '\0') {
-        int size = (int)strcspn(text, " ");
-
-        if (column > HELP_INDENT && column + 1 + size > HELP_WIDTH) {
-            (void)fprintf(stream, "\n%*s", HELP_INDENT, "");
-            column = HELP_INDENT;
-        } else if (column > HELP_INDENT) {
-            (void)fputc(' ', stream);
-            column++;
-        }
-        (void)fprintf(stream, "%.*s", size, text);
-        column += size;
-        text += size;
-        text += strspn(text, " ");
-    }
-    (void)fputc('\n', stream);
-}
-
 void
 cli_options_print(FILE *stream, const struct cli_command *command)
 {
@@ -438,6 +361,6 @@ cli_options_print(FILE *stream, const struct cli_command *command)
             (void)fprintf(stream, "%*s", HELP_INDENT - used, "");
         else
             (void)fprintf(stream, "\n%*s", HELP_INDENT, "");
-        print_wrapped(stream, option->help);
+        cli_option_print_help(stream, option->help, HELP_INDENT, HELP_WIDTH);
     }
 }

@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -178,7 +179,7 @@ feed_index(void *argument)
         if (strand_indexer_step(&engine->indexer, &left) != STRAND_OK)
             fail("step");
         atomic_fetch_add(&steps, 1);
-        (void)usleep(500);
+        (void)sched_yield();
     }
     return NULL;
 }

@@ -233,7 +233,8 @@ Test(index_environment, killed_between_and_within_commits_it_is_whole)
         for (int i = 0; i <= round % 7 && read(ends[0], &number, sizeof number) == sizeof number;
              i++)
             last_told = number;
-        nanosleep(&(struct timespec){.tv_nsec = rand() % 700 * 1000}, NULL); /* anywhere within */
+        for (volatile int left = rand() % 300000; left > 0;) /* anywhere within a commit */
+            left--;
         kill(child, SIGKILL);
         while (read(ends[0], &number, sizeof number) == sizeof number)
             last_told = number;
