@@ -315,12 +315,25 @@ strand_log_add_segment(struct strand_log *log, int64_t base_offset)
     return status;
 }
 
+/* SEGMENT, which follows the last, will need a table as large as that has: appends to it then
+ * allocate nothing. */
+static void
+reserve_table(struct strand_log *log, struct strand_log_segment *segment)
+{
+    strand_mutex_lock(&log->state);
+    uint32_t capacity = log->segments[log->segment_count - 1]->index.capacity;
+    strand_mutex_unlock(&log->state);
+    strand_sparse_index_reserve(&segment->index, capacity);
+}
+
 int
 strand_log_roll(struct strand_log *log, int64_t base_offset)
 {
     struct strand_log_segment *segment = NULL;
 
     int status = strand_log_segment_create(log, base_offset, &segment);
+    if (status == STRAND_OK)
+        reserve_table(log, segment);
     if (status == STRAND_OK)
         status = strand_log_take_prepared(log, segment);
     if (status == STRAND_OK && segment->file == NULL)

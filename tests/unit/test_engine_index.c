@@ -95,6 +95,18 @@ Test(engine_index, tables_of_full_segments_are_given_back)
     check("given back");
 }
 
+/* So that appends to it allocate nothing. */
+Test(engine_index, segment_begins_with_a_table_as_large_as_the_last_ones)
+{
+    fixture.log_options.segment_bytes = 1 << 20;
+    fixture_open();
+    while (fixture.log->segment_count < 2)
+        grow_by(1, VALUE_SIZE);
+    uint32_t capacity = fixture.log->segments[0]->index.capacity;
+    cr_expect_geq(capacity, (1 << 20) / (5 * BATCH_SIZE) / 64 * 64);
+    cr_expect_eq(fixture.log->segments[1]->index.capacity, capacity);
+}
+
 /* Nothing is due before an append has left a chunk's worth, then it is, by itself. */
 Test(engine_index, runs_are_due_by_the_clock)
 {
