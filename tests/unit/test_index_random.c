@@ -203,6 +203,19 @@ compare_time(uint32_t log, int64_t timestamp_ms)
     cr_assert_leq(offsets[0], models[log].end, "a time that speaks of what is not there");
 }
 
+/* By members: the bytes between and behind them are anything. */
+static void
+same_facts(const struct strand_index_segment *left, const struct strand_index_segment *right)
+{
+    cr_assert_eq(left->base_offset, right->base_offset);
+    cr_assert_eq(left->end_offset, right->end_offset);
+    cr_assert_eq(left->size, right->size);
+    cr_assert_eq(left->record_count, right->record_count);
+    cr_assert_eq(left->largest_timestamp_ms, right->largest_timestamp_ms);
+    cr_assert_eq(left->first_timestamp_ms, right->first_timestamp_ms);
+    cr_assert_eq(left->newest_epoch, right->newest_epoch);
+}
+
 static void
 compare_facts(uint32_t log)
 {
@@ -210,19 +223,20 @@ compare_facts(uint32_t log)
     struct strand_index_log logs[2];
     size_t counts[2];
 
-    memset(segments, 0, sizeof segments);
     memset(logs, 0, sizeof logs);
     for (int i = 0; i < 2; i++)
         cr_assert_eq(strand_index_read_segments(indexes[i], index_id(log + 1), 0, segments[i], 64,
                                                 &counts[i]),
                      STRAND_OK);
     cr_assert_eq(counts[0], counts[1]);
-    cr_assert_eq(memcmp(segments[0], segments[1], sizeof segments[0]), 0);
-    for (size_t i = 0; i < counts[0]; i++)
+    for (size_t i = 0; i < counts[0]; i++) {
+        same_facts(&segments[0][i], &segments[1][i]);
         cr_assert_leq(segments[0][i].end_offset, models[log].end);
+    }
     both(strand_index_find_log(indexes[0], index_id(log + 1), &logs[0]),
          strand_index_find_log(indexes[1], index_id(log + 1), &logs[1]));
-    cr_assert_eq(memcmp(&logs[0], &logs[1], sizeof logs[0]), 0);
+    cr_assert_eq(logs[0].generation, logs[1].generation);
+    cr_assert_eq(logs[0].covered_offset, logs[1].covered_offset);
     cr_assert_leq(logs[0].covered_offset, models[log].end);
 }
 
