@@ -273,46 +273,44 @@ make_durable(struct strand_log *log, struct strand_log_segment *segment)
     return status;
 }
 
-/* Undo a creation, so that the next attempt finds the name free.  The failure keeps its sentence.
- */
-static void
-discard_new(struct strand_log *log, struct strand_log_segment *segment)
+/* An object for one more segment, and room for it in the list: what follows the creation of its
+ * file cannot fail.  An empty file that was removed again could come back after a power cut, and
+ * stand in the way of records that had its offset meanwhile. */
+static int
+begin_segment(struct strand_log *log, int64_t base_offset, struct strand_log_segment **out_segment)
 {
-    const struct strand_fs *fs = log->engine->config.fs;
-
-    if (segment->file != NULL)
-        (void)fs->remove(fs->context, segment->file->path);
-    strand_log_segment_release(segment);
+    strand_mutex_lock(&log->state);
+    int status = strand_log_reserve_segments_locked(log);
+    strand_mutex_unlock(&log->state);
+    return status == STRAND_OK ? strand_log_segment_create(log, base_offset, out_segment) : status;
 }
 
 /* SEGMENT, whose file is open, becomes the last. */
-static int
+static void
 list_segment(struct strand_log *log, struct strand_log_segment *segment)
 {
     strand_segment_cache_add(&log->engine->cache, segment);
     strand_mutex_lock(&log->state);
-    int status = strand_log_reserve_segments_locked(log);
-    if (status == STRAND_OK)
-        strand_log_list_segment_locked(log, segment);
+    strand_log_list_segment_locked(log, segment);
     strand_mutex_unlock(&log->state);
-    return status;
 }
 
 int
 strand_log_add_segment(struct strand_log *log, int64_t base_offset)
 {
-    struct strand_log_segment *segment = NULL;
+    struct strand_log_segment *segment;
 
-    int status = strand_log_segment_create(log, base_offset, &segment);
-    if (status == STRAND_OK)
-        status = create_segment_file(log, segment);
-    if (status == STRAND_OK)
-        status = make_durable(log, segment);
-    if (status == STRAND_OK)
-        status = list_segment(log, segment);
-    if (status != STRAND_OK && segment != NULL)
-        discard_new(log, segment);
-    return status;
+    int status = begin_segment(log, base_offset, &segment);
+    if (status != STRAND_OK)
+        return status;
+    status = create_segment_file(log, segment);
+    if (status != STRAND_OK) {
+        strand_log_segment_release(segment);
+        return status;
+    }
+    status = make_durable(log, segment);
+    list_segment(log, segment);
+    return status == STRAND_OK ? STRAND_OK : strand_log_fail(log, status);
 }
 
 /* SEGMENT, which follows the last, will need a table as large as that has: appends to it then
@@ -329,22 +327,22 @@ reserve_table(struct strand_log *log, struct strand_log_segment *segment)
 int
 strand_log_roll(struct strand_log *log, int64_t base_offset)
 {
-    struct strand_log_segment *segment = NULL;
+    struct strand_log_segment *segment;
 
-    int status = strand_log_segment_create(log, base_offset, &segment);
-    if (status == STRAND_OK)
-        reserve_table(log, segment);
-    if (status == STRAND_OK)
-        status = strand_log_take_prepared(log, segment);
+    int status = begin_segment(log, base_offset, &segment);
+    if (status != STRAND_OK)
+        return status;
+    reserve_table(log, segment);
+    status = strand_log_take_prepared(log, segment);
     if (status == STRAND_OK && segment->file == NULL)
         status = create_segment_file(log, segment);
-    if (status == STRAND_OK)
-        status = list_segment(log, segment);
-    if (status == STRAND_OK)
-        strand_log_note_roll(log, segment);
-    else if (segment != NULL)
-        discard_new(log, segment);
-    return status;
+    if (status != STRAND_OK) {
+        strand_log_segment_release(segment);
+        return status;
+    }
+    list_segment(log, segment);
+    strand_log_note_roll(log, segment);
+    return STRAND_OK;
 }
 
 /* ---- Cuts ---- */

@@ -313,7 +313,7 @@ STRAND_MUST_USE int strand_log_finish_reset(struct strand_log *log, int64_t offs
 /* ---- Segments (log.c) ---- */
 
 /* Append a new segment at BASE_OFFSET to the list, with its file: file and name survive a power cut
- * when the call returns. */
+ * when the call returns.  On failure there is neither, or the log has failed. */
 STRAND_MUST_USE int strand_log_add_segment(struct strand_log *log, int64_t base_offset);
 
 /* The same for an append: the file is the prepared one where there is one, and the next round sees

@@ -104,42 +104,28 @@ check_size(const struct strand_segment *segment)
     return status;
 }
 
-/* Map SEGMENT, which was just created, or remove it again. */
-static int
-map_created(struct strand_segment *segment, size_t map_size, struct strand_segment **out_segment)
-{
-    const struct strand_fs *fs = segment->file.fs;
-
-    int status = map_file(segment, map_size);
-    if (status != STRAND_OK) {
-        (void)fs->remove(fs->context, segment->path); /* only tidying; raw: keeps the sentence */
-        discard(segment);
-        return status;
-    }
-    *out_segment = segment;
-    return STRAND_OK;
-}
-
 int
 strand_segment_create(const struct strand_fs *fs, const char *directory, int64_t base_offset,
                       size_t map_size, struct strand_segment **out_segment)
 {
-    struct strand_segment *segment;
     int status = open_file(fs, directory, base_offset,
-                           STRAND_FS_WRITE | STRAND_FS_CREATE | STRAND_FS_EXCLUSIVE, &segment);
+                           STRAND_FS_WRITE | STRAND_FS_CREATE | STRAND_FS_EXCLUSIVE, out_segment);
 
-    return status == STRAND_OK ? map_created(segment, map_size, out_segment) : status;
+    if (status == STRAND_OK)
+        (void)map_file(*out_segment, map_size); /* else it is read without a map */
+    return status;
 }
 
 int
 strand_segment_prepare(const struct strand_fs *fs, const char *directory, const char *name,
                        size_t map_size, struct strand_segment **out_segment)
 {
-    struct strand_segment *segment;
     int status = open_named(fs, directory, name,
-                            STRAND_FS_WRITE | STRAND_FS_CREATE | STRAND_FS_EMPTY, &segment);
+                            STRAND_FS_WRITE | STRAND_FS_CREATE | STRAND_FS_EMPTY, out_segment);
 
-    return status == STRAND_OK ? map_created(segment, map_size, out_segment) : status;
+    if (status == STRAND_OK)
+        (void)map_file(*out_segment, map_size); /* else it is read without a map */
+    return status;
 }
 
 int

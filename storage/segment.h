@@ -31,7 +31,9 @@ struct strand_segment {
 };
 
 /* Create DIRECTORY/<base offset>.log, which must not exist (STRAND_ERR_EXISTS).  MAP_SIZE: as
- * below. Neither file nor name is durable yet.  On failure no new file stays behind. */
+ * below; a file that cannot be mapped is read without a map.  Neither file nor name is durable yet.
+ * On failure there is no new file: what follows creating it cannot fail, since a name that was
+ * removed again may come back after a power cut. */
 STRAND_MUST_USE int strand_segment_create(const struct strand_fs *fs, const char *directory,
                                           int64_t base_offset, size_t map_size,
                                           struct strand_segment **out_segment);
