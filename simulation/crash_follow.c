@@ -127,6 +127,7 @@ follow_first(struct follower *follower)
     strand_crash_disk_clear(&crash->disk);
     if (!follow_step(follower, crash, step))
         return STRAND_CRASH_NOT_THERE;
+    size_t note_count = notes_until(&crash->record, step->point);
     const struct strand_crash_past past = {
         .image = &crash->image,
         .boots = step->kind == STRAND_CRASH_POWER,
@@ -135,9 +136,10 @@ follow_first(struct follower *follower)
             {
                 .struct_size = sizeof(struct strand_crash_state),
                 .notes = crash->record.notes,
-                .note_count = notes_until(&crash->record, step->point),
-                .run_note_count = notes_until(&crash->record, step->point),
+                .note_count = note_count,
+                .run_note_count = note_count,
                 .kind = step->kind,
+                .cut_note_count = step->kind == STRAND_CRASH_POWER ? note_count : 0,
             },
     };
     return follow_second(follower, &past);

@@ -59,6 +59,7 @@ strand_crash_item_past(const struct strand_crash_item *item, const uint64_t *not
                 .note_count = item->note_count,
                 .run_note_count = item->note_count,
                 .kind = item->kind,
+                .cut_note_count = item->kind == STRAND_CRASH_POWER ? item->note_count : 0,
             },
     };
 }
@@ -76,6 +77,8 @@ strand_crash_second_past(const struct strand_crash_past *first,
     past.state.kind = kind;
     past.state.notes = notes;
     past.state.note_count = note_count;
+    if (kind == STRAND_CRASH_POWER)
+        past.state.cut_note_count = note_count;
     return past;
 }
 

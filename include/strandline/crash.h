@@ -93,6 +93,8 @@ struct strand_crash_state {
     size_t run_note_count; /* so many of them by RUN; the others by CHECK and GO_ON, between two
                               crashes */
     uint32_t kind;         /* enum strand_crash_kind: of the last crash */
+    size_t cut_note_count; /* so many came before the last power cut; what was written since has
+                              survived.  All of them behind a power cut, 0 if there was none */
 };
 
 /* Work on an empty disk.  Returns 0; anything else only when a fault was planned (see below).
