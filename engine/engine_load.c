@@ -1,8 +1,9 @@
 /* engine/engine_load.c -- Every partition directory of the data directory becomes a log.
  *
  * One after the other get an object and an identity, what a crash left half deleted is removed;
- * then all of them are recovered, several at once.  After the last one the frontier is synced and
- * DATA itself, once for all: what recovery decided is durable before anything is served.
+ * then the frontier is made durable, and all of them are recovered by it, several at once.  After
+ * the last one the frontier is synced again and DATA itself, once for all: what recovery decided is
+ * durable before anything is served.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -147,11 +148,16 @@ sync_frontier(struct strand_engine *engine)
     return status;
 }
 
+/* Slots that recovery may act upon.  In the same boot they may be in the cache alone, or be what a
+ * failed sync has left there; what recovery changes because of a slot must not outlive it.  Before
+ * a clean marker was written they were durable. */
 static int
-void_foreign_slots(struct strand_engine *engine)
+make_slots_durable(struct strand_engine *engine)
 {
     int status = STRAND_OK;
 
+    if (engine->directory.is_same_boot && engine->directory.clean.count == 0)
+        strand_frontier_rewrite(engine->frontier);
     for (size_t i = 0; status == STRAND_OK && i < engine->log_count; i++) {
         status = void_slot_if_foreign(engine, engine->logs[i]);
         if (strand_ballast_release(&engine->directory.ballast, status))
@@ -269,18 +275,11 @@ refuse_damaged(const struct strand_engine *engine)
     return STRAND_OK;
 }
 
-/* What the marker vouches for was durable before it was written.  In the same boot the frontier,
- * too, may show what a failed sync left unwritten. */
 static int
 make_durable(struct strand_engine *engine)
 {
-    int status = STRAND_OK;
+    int status = is_all_clean(engine) ? STRAND_OK : sync_frontier(engine);
 
-    if (!is_all_clean(engine)) {
-        if (engine->directory.is_same_boot)
-            strand_frontier_rewrite(engine->frontier);
-        status = sync_frontier(engine);
-    }
     if (status == STRAND_OK)
         status = strand_path_sync_directory(engine->config.fs, engine->directory.path);
     if (status == STRAND_OK && engine->directory.is_taken_over && is_all_healthy(engine))
@@ -324,7 +323,7 @@ strand_engine_load_logs(struct strand_engine *engine)
     strand_names_free(&names);
     free_kafka_files(&files);
     if (status == STRAND_OK && !strand_engine_is_read_only(engine))
-        status = void_foreign_slots(engine);
+        status = make_slots_durable(engine);
     if (status == STRAND_OK)
         status = recover_all(engine);
     if (status == STRAND_OK && engine->config.recovery_policy == STRAND_RECOVER_REFUSE)
