@@ -33,8 +33,8 @@ check_format_text(const char *directory, const char *text)
         return bad_format(directory, "it does not begin with \"strandline VERSION\"");
     if (version != STRAND_FORMAT_VERSION)
         return strand_fail(STRAND_ERR_VERSION,
-                           "open %s: format version %lu; this library knows version %d", directory,
-                           version, STRAND_FORMAT_VERSION);
+                           "open %s: %s says version %lu; this library knows version %d", directory,
+                           STRAND_FORMAT_NAME, version, STRAND_FORMAT_VERSION);
     if (last == NULL)
         return bad_format(directory, "it has no checksum");
     unsigned long stored = strtoul(last + strlen(LAST), &end, 16);

@@ -187,7 +187,9 @@ strand_log_index_adopt(struct strand_log *log, struct strand_index *index)
     if (status != STRAND_OK && status != STRAND_END)
         return status;
     strand_mutex_lock(&log->state);
-    bool was_clean = log->report != NULL && log->report->verdict == STRAND_VERDICT_CLEAN;
+    /* The index, too, is as the clean close has left it. */
+    bool was_clean = log->report != NULL && log->report->verdict == STRAND_VERDICT_CLEAN &&
+                     strand_index_commit_number(index) == log->engine->directory.clean.index_commit;
     adopt_locked(log, &found);
     if (!was_clean && log->segment_count > 0) /* it may not have heard of the last trim */
         log->index.first_kept = log->segments[0]->base_offset;

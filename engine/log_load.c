@@ -234,6 +234,8 @@ set_positions(struct strand_log *log, const struct strand_recovered_log *recover
 
     log->log_start = recovered->log_start;
     log->log_end = recovered->log_end;
+    if (log->log_end < log->log_start) /* it is quarantined, and nothing of it is there */
+        log->log_end = log->log_start;
     log->durable_end = is_reader ? durable_for_reader(log, slot) : log->log_end;
     log->high_watermark = log->durable_end;
     if (log->is_replicated)
@@ -289,6 +291,19 @@ make_servable(struct strand_log *log)
     return status == STRAND_OK ? strand_log_write_slot(log, 0, false) : status;
 }
 
+/* The history of a log that begins anew at OFFSET, in memory. */
+static int
+reset_history(struct strand_log *log, int64_t offset)
+{
+    int32_t newest = strand_leader_epochs_newest(&log->epochs);
+    bool is_changed = false;
+
+    (void)strand_leader_epochs_cut_from_end(&log->epochs, 0, false); /* all of it */
+    if (log->is_replicated)
+        return STRAND_OK;
+    return strand_leader_epochs_assign(&log->epochs, newest < 0 ? 0 : newest, offset, &is_changed);
+}
+
 static int finish_reset(struct strand_log *log, int64_t offset) STRAND_REQUIRES(log->commit);
 
 /* A reset had begun when the power went. */
@@ -301,11 +316,10 @@ finish_reset(struct strand_log *log, int64_t offset)
     log->high_watermark = offset;
     log->wanted_watermark = offset;
     log->generation = strand_engine_draw_generation(log->engine, log->generation);
-    if (strand_engine_is_read_only(log->engine))
-        return STRAND_OK;
     /* Only the newest epoch is of interest, and an unreadable file has none. */
     (void)strand_leader_epochs_load(log->engine->config.fs, log->directory, &log->epochs);
-    return strand_log_finish_reset(log, offset);
+    return strand_engine_is_read_only(log->engine) ? reset_history(log, offset)
+                                                   : strand_log_finish_reset(log, offset);
 }
 
 static int adopt(struct strand_log *log, struct strand_recovered_log *recovered,
@@ -333,8 +347,12 @@ adopt(struct strand_log *log, struct strand_recovered_log *recovered,
     if (log->health != STRAND_LOG_HEALTHY || strand_engine_is_read_only(log->engine))
         return STRAND_OK;
     if (recovered->has_gaps && (log->identity.flags & STRAND_LOG_HAS_GAPS) == 0) {
-        log->identity.flags |= STRAND_LOG_HAS_GAPS;
-        status = strand_log_identity_write(log->engine->config.fs, log->directory, &log->identity);
+        struct strand_log_identity identity = log->identity;
+
+        identity.flags |= STRAND_LOG_HAS_GAPS;
+        status = strand_log_identity_write(log->engine->config.fs, log->directory, &identity);
+        if (status == STRAND_OK) /* not before: what is not on disk is written when tried again */
+            log->identity = identity;
     }
     log->may_have_gaps = (log->identity.flags & STRAND_LOG_HAS_GAPS) != 0;
     if (status != STRAND_OK || recovered->verdict == STRAND_VERDICT_CLEAN)
@@ -389,6 +407,31 @@ find_slot(const struct strand_log *log, struct strand_frontier_slot *space)
     return strand_frontier_find(engine->frontier, log->identity.id, space) ? space : NULL;
 }
 
+/* Begun again from nothing, for another attempt. */
+static void
+unload(struct strand_log *log)
+{
+    while (log->segment_count > 0)
+        strand_log_segment_release(log->segments[--log->segment_count]);
+    strand_leader_epochs_deinit(&log->epochs);
+    strand_leader_epochs_init(&log->epochs);
+}
+
+/* With the ballast gone where there was no room to save what is to be cut. */
+static int
+recover_in_any_room(struct strand_log *log, const struct strand_frontier_slot *slot,
+                    struct strand_recovered_log *out_recovered)
+{
+    int status = recover(log, slot, out_recovered);
+
+    if (status != STRAND_OK || !out_recovered->lacks_room ||
+        !strand_ballast_release(&log->engine->directory.ballast, STRAND_ERR_NO_SPACE))
+        return status;
+    strand_recovered_log_deinit(out_recovered);
+    unload(log);
+    return recover(log, slot, out_recovered);
+}
+
 static int load(struct strand_log *log) STRAND_REQUIRES(log->commit);
 
 static int
@@ -400,7 +443,10 @@ load(struct strand_log *log)
     int64_t began_ns = fs->monotonic_ns(fs->context);
 
     const struct strand_frontier_slot *slot = find_slot(log, &space);
-    int status = recover(log, slot, &recovered);
+    if (slot == NULL && !log->engine->directory.is_taken_over)
+        strand_engine_notice(log->engine, 4, "%s: the frontier does not know it%s", log->name,
+                             log->is_new ? ", for it has no " STRAND_LOG_IDENTITY_NAME : "");
+    int status = recover_in_any_room(log, slot, &recovered);
     if (status != STRAND_OK)
         return status;
     status = adopt(log, &recovered, recovered.is_foreign ? NULL : slot, log->kafka.committed);
@@ -410,16 +456,6 @@ load(struct strand_log *log)
             strand_log_report_recovered(log, &recovered, fs->monotonic_ns(fs->context) - began_ns);
     strand_recovered_log_deinit(&recovered);
     return status;
-}
-
-/* Begun again from nothing, for another attempt. */
-static void
-unload(struct strand_log *log)
-{
-    while (log->segment_count > 0)
-        strand_log_segment_release(log->segments[--log->segment_count]);
-    strand_leader_epochs_deinit(&log->epochs);
-    strand_leader_epochs_init(&log->epochs);
 }
 
 int

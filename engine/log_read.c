@@ -74,6 +74,27 @@ check_place(const struct strand_log_window *window, const uint8_t *header, int64
     return STRAND_OK;
 }
 
+/* The first whole batch behind POSITION whose offset is LEAST at least and of this segment: one
+ * that was meant for another, by its offset, tells nothing.  *OUT_OFFSET -1: there is none. */
+static void
+find_next_whole(const struct strand_log_window *window, int64_t position, int64_t least,
+                int64_t *out_position, int64_t *out_offset)
+{
+    enum { STRANGERS_MAX = 64 };
+    const struct strand_file *file = &window->segment->file->file;
+
+    *out_position = position;
+    for (int i = 0; i < STRANGERS_MAX; i++) {
+        if (strand_segment_find_whole(file, *out_position, window->size, least, true, out_position,
+                                      out_offset, NULL) != STRAND_OK ||
+            *out_position < 0)
+            break;
+        if (*out_offset < window->next_base)
+            return;
+    }
+    *out_offset = -1;
+}
+
 /* STATUS says that no batch stands at *POSITION, where *EXPECTED or more was due.  If the next
  * whole one is not above OFFSET the walk goes on there; else what lies between is what cannot be
  * read. */
@@ -88,10 +109,9 @@ step_over(const struct strand_log_window *window, int64_t offset, int status, in
     int64_t found_offset = -1;
 
     (void)snprintf(reason, sizeof reason, "%s", strand_error_message());
-    if ((status == STRAND_ERR_BATCH || status == STRAND_ERR_MAGIC) &&
-        strand_segment_find_whole(&segment->file->file, *position, window->size, least, true,
-                                  &found_position, &found_offset, NULL) == STRAND_OK &&
-        found_position >= 0 && found_offset <= offset) {
+    if (status == STRAND_ERR_BATCH || status == STRAND_ERR_MAGIC)
+        find_next_whole(window, *position, least, &found_position, &found_offset);
+    if (found_offset >= 0 && found_offset <= offset) {
         *position = found_position;
         *expected = found_offset;
         return STRAND_OK;
@@ -99,6 +119,50 @@ step_over(const struct strand_log_window *window, int64_t offset, int status, in
     status = strand_fail(status, "%s", reason);
     return strand_log_fail_read(segment->log, least > offset ? least : offset,
                                 found_offset >= 0 ? found_offset : window->next_base, status);
+}
+
+/* A batch that a walk has passed: its header makes sense and fits what stands in front of it. */
+struct passed {
+    int64_t position; /* -1: none */
+    int64_t size;
+    int64_t expected; /* base offset that was due there, at the lowest */
+    bool is_in_span;
+};
+
+/* No batch stands where PASSED says that the next one does: is PASSED the damaged one?  Records its
+ * damage then. */
+static bool
+is_to_blame(const struct strand_log_window *window, const struct passed *passed)
+{
+    const struct strand_log_segment *segment = window->segment;
+    struct strand_scan_request request = {.file = &segment->file->file,
+                                          .base_offset = segment->file_base_offset,
+                                          .position = passed->position,
+                                          .end_position = passed->position + passed->size,
+                                          .expected_offset = passed->expected,
+                                          .gaps_allowed = true};
+    struct strand_scan_result result;
+    char reason[STRAND_ERROR_MESSAGE_SIZE_MAX];
+
+    (void)snprintf(reason, sizeof reason, "%s", strand_error_message());
+    bool is_damaged = passed->position >= 0 &&
+                      strand_segment_scan(&request, &result) == STRAND_OK &&
+                      result.stop == STRAND_SCAN_CRC;
+    (void)strand_fail(STRAND_ERR_BATCH, "%s", is_damaged ? result.reason : reason);
+    return is_damaged;
+}
+
+/* The walk is back in front of PASSED. */
+static void
+go_back(const struct passed *passed, int64_t offset, struct span *span, int64_t *position,
+        int64_t *expected)
+{
+    *position = passed->position;
+    *expected = passed->expected;
+    if (!passed->is_in_span)
+        return;
+    span->size -= passed->size;
+    span->next_offset = span->size > 0 ? passed->expected : offset;
 }
 
 /* The whole batches from the one that holds OFFSET on, at most MAX_BYTES, at least one, all below
@@ -112,6 +176,7 @@ find_span(const struct strand_log_window *window, int64_t offset, uint32_t max_b
     struct span span = {.position = window->position,
                         .next_offset = offset,
                         .was_misled = window->is_hinted && window->position >= window->size};
+    struct passed passed = {.position = -1};
     int64_t position = window->position;
     int64_t expected = window->expected; /* base offset of the next batch, at the lowest */
 
@@ -119,11 +184,16 @@ find_span(const struct strand_log_window *window, int64_t offset, uint32_t max_b
         int status = look_at_header(window, position, space, &header);
         if (status == STRAND_OK)
             status = check_place(window, header, position, expected);
-        if (status != STRAND_OK && span.size > 0)
-            break; /* what is in front of the damage is good */
         span.was_misled = status != STRAND_OK && window->is_hinted && position == window->position;
         if (span.was_misled)
             break; /* or it is damaged: who does not ask the index finds out */
+        if (status == STRAND_ERR_BATCH || status == STRAND_ERR_MAGIC) {
+            if (is_to_blame(window, &passed))
+                go_back(&passed, offset, &span, &position, &expected);
+            passed.position = -1;
+        }
+        if (status != STRAND_OK && span.size > 0)
+            break; /* what is in front of the damage is good */
         if (status != STRAND_OK) {
             status = step_over(window, offset, status, &position, &expected);
             if (status != STRAND_OK)
@@ -131,17 +201,20 @@ find_span(const struct strand_log_window *window, int64_t offset, uint32_t max_b
             continue;
         }
 
-        int64_t size = strand_batch_size(header);
-        expected = strand_batch_end_offset(header);
-        if (expected > offset) {
-            if (expected > window->limit || (span.size > 0 && span.size + size > max_bytes))
+        int64_t end_offset = strand_batch_end_offset(header);
+        passed = (struct passed){position, strand_batch_size(header), expected, false};
+        expected = end_offset;
+        if (end_offset > offset) {
+            if (end_offset > window->limit ||
+                (span.size > 0 && span.size + passed.size > max_bytes))
                 break;
             if (span.size == 0)
                 span.position = position;
-            span.size += size;
-            span.next_offset = expected;
+            span.size += passed.size;
+            span.next_offset = end_offset;
+            passed.is_in_span = true;
         }
-        position += size;
+        position += passed.size;
     }
     span.walked_to = position;
     span.walked_end = expected;
@@ -161,7 +234,7 @@ deliver(struct strand_log_window *window, const struct span *span, struct strand
     } else {
         fetch->copy = malloc((size_t)span->size);
         if (fetch->copy == NULL)
-            return strand_fail(STRAND_ERR_NO_MEMORY, "read %s: %" PRId64 " bytes",
+            return strand_fail(STRAND_ERR_NO_MEMORY, "read %s: %" PRId64 " bytes: out of memory",
                                window->segment->log->name, span->size);
         int status = strand_segment_read(file, fetch->copy, (size_t)span->size, span->position);
         if (status != STRAND_OK) {

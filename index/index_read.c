@@ -100,7 +100,11 @@ visit_entry(void *argument, struct strand_index_span key, struct strand_index_sp
     decode(key, value, &entry);
     visit->is_at_end =
         entry.kind != (int)visit->kind || memcmp(entry.id, visit->id, STRAND_INDEX_ID_SIZE) != 0;
-    return visit->is_at_end ? STRAND_END : visit->visit(visit->argument, &entry);
+    if (visit->is_at_end)
+        return STRAND_END;
+    int status = visit->visit(visit->argument, &entry);
+    visit->is_at_end = status == STRAND_OK; /* the table may end behind it */
+    return status;
 }
 
 int

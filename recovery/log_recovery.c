@@ -36,8 +36,8 @@ strand_recovery_list_segments(struct strand_recovery *recovery)
     recovery->files = calloc(count, sizeof *recovery->files);
     recovery->log->segments = calloc(count, sizeof *recovery->log->segments);
     if (recovery->files == NULL || recovery->log->segments == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "recover %s: %zu files", recovery->request->name,
-                           count);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "recover %s: %zu files: out of memory",
+                           recovery->request->name, count);
     for (size_t i = 0; i < count; i++) {
         int64_t base_offset;
 
@@ -75,9 +75,9 @@ load_epochs(struct strand_recovery *recovery)
     return status;
 }
 
-/* The leader epoch of the first batch of the log; -1 when it has none, or there is no batch. */
+/* The leader epoch of the first batch of file INDEX; -1 when it has none, or there is no batch. */
 static int
-read_first_epoch(struct strand_recovery *recovery, int32_t *out_epoch)
+read_first_epoch(struct strand_recovery *recovery, size_t index, int32_t *out_epoch)
 {
     uint8_t header[STRAND_BATCH_HEADER_SIZE];
     char path[STRAND_PATH_SIZE_MAX];
@@ -85,7 +85,7 @@ read_first_epoch(struct strand_recovery *recovery, int32_t *out_epoch)
     size_t size;
 
     *out_epoch = -1;
-    int status = strand_recovery_open_segment(recovery, 0, path, &file);
+    int status = strand_recovery_open_segment(recovery, index, path, &file);
     if (status != STRAND_OK)
         return status;
     status = strand_file_read(&file, header, sizeof header, 0, &size);
@@ -112,7 +112,7 @@ find_log_start(struct strand_recovery *recovery, int64_t *out_log_start)
     if (recovery->file_count > 0 && recovery->files[0].base_offset > log_start)
         log_start = recovery->files[0].base_offset;
     if (recovery->file_count > 0 && epochs->count > 0) {
-        int status = read_first_epoch(recovery, &first_epoch);
+        int status = read_first_epoch(recovery, 0, &first_epoch);
         if (status != STRAND_OK)
             return status;
     }
@@ -122,17 +122,26 @@ find_log_start(struct strand_recovery *recovery, int64_t *out_log_start)
     return STRAND_OK;
 }
 
-/* What lies wholly below the bound is not read, when what a scan would tell is known already. */
-static void
+/* What lies wholly below the bound is not read, when what a scan would tell is known already: an
+ * empty history, where a batch above the log start has an epoch, was not always empty. */
+static int
 find_scan_start(struct strand_recovery *recovery)
 {
+    int32_t epoch = -1;
+    int status = STRAND_OK;
+
     recovery->scan_from = recovery->old_count;
     if (recovery->slot == NULL || recovery->log->epochs_were_rebuilt ||
         recovery->request->scans_all)
-        return;
+        return STRAND_OK;
     while (recovery->scan_from + 1 < recovery->file_count &&
            recovery->files[recovery->scan_from + 1].base_offset < recovery->bound)
         recovery->scan_from++;
+    if (recovery->scan_from > recovery->old_count && recovery->log->epochs.count == 0)
+        status = read_first_epoch(recovery, recovery->scan_from, &epoch);
+    if (epoch >= 0)
+        recovery->scan_from = recovery->old_count;
+    return status;
 }
 
 /* The durable end, the log start, and what lies below them. */
@@ -159,8 +168,7 @@ find_bounds(struct strand_recovery *recovery)
             recovery->old_count++;
     }
     recovery->bound = log->durable_end > log->log_start ? log->durable_end : log->log_start;
-    find_scan_start(recovery);
-    return STRAND_OK;
+    return find_scan_start(recovery);
 }
 
 /* Entries above the log end name epochs that wrote nothing that is left; one at the log end is a

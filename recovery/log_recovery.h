@@ -108,6 +108,7 @@ struct strand_recovered_log {
     uint64_t generation;    /* of the slot; 0 without */
     bool is_foreign;        /* a broker was the last writer: the slot was ignored */
     bool has_cut;           /* something was cut, or would be: a new generation is due */
+    bool lacks_room;        /* quarantined because what was to be cut found no room to be saved */
     bool must_reset;        /* the slot says a reset has begun: the caller finishes it at log_start;
                                nothing else was decided */
     int64_t cut_bytes;      /* torn or suspect */

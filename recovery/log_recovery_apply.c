@@ -43,16 +43,22 @@ next_to_cut(const struct strand_recovery *recovery, size_t index)
 }
 
 /* Of what is cut or goes, and of the segment that becomes the last one: an index beside that would
- * say that a broker was here. */
+ * say that a broker was here.  In the same boot one that is gone may be gone from the cache alone.
+ */
 static int
-remove_derived_of_changed(const struct strand_recovery *recovery)
+remove_derived_of_changed(struct strand_recovery *recovery)
 {
     size_t first = next_to_cut(recovery, recovery->old_count);
+    int status = STRAND_OK;
 
     if (first == recovery->file_count)
         return STRAND_OK;
     if (first == recovery->behind && first > 0)
         first--;
+    if (recovery->request->is_same_boot)
+        status = strand_recovery_sync_directory(recovery);
+    if (status != STRAND_OK)
+        return status;
     return strand_kafka_files_remove(recovery->request->fs, recovery->request->directory,
                                      recovery->files[first].base_offset, recovery->log->log_end);
 }
@@ -67,7 +73,7 @@ rewrite_range(const struct strand_file *file, int64_t position, int64_t size)
     int status = STRAND_OK;
 
     if (buffer == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "write %s again", file->path);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "write %s again: out of memory", file->path);
     while (status == STRAND_OK && position < size) {
         size_t piece = size - position < PIECE_SIZE ? (size_t)(size - position) : PIECE_SIZE;
 
@@ -92,6 +98,26 @@ replace_by_prefix(const struct strand_recovery *recovery, const struct strand_fi
     return strand_recovery_copy(recovery, file, &all, 1, name);
 }
 
+/* The size anew: a sync that failed may have left another one on disk than the cache shows, and the
+ * next one does not write it. */
+static int
+renew_size(const struct strand_file *file, int64_t size)
+{
+    int status = strand_file_set_size(file, size + 1);
+
+    return status == STRAND_OK ? strand_file_set_size(file, size) : status;
+}
+
+static int
+rewrite_in_place(const struct strand_file *file, int64_t position, int64_t size)
+{
+    int status = renew_size(file, size);
+
+    if (status == STRAND_OK)
+        status = rewrite_range(file, position, size);
+    return status == STRAND_OK ? strand_file_sync_data(file) : status;
+}
+
 /* In place, unless a hard-linked copy would be written to. */
 static int
 rewrite_file(struct strand_recovery *recovery, const struct strand_file *file, int64_t base_offset,
@@ -99,16 +125,16 @@ rewrite_file(struct strand_recovery *recovery, const struct strand_file *file, i
 {
     int64_t links;
 
-    if (!recovery->request->is_same_boot || position >= size)
+    if (!recovery->request->is_same_boot)
         return strand_file_sync_data(file);
     int status = strand_file_links(file, &links);
+    if (status == STRAND_OK && links > 1 && position >= size)
+        return strand_file_sync_data(file); /* it was never shortened in place */
     if (status == STRAND_OK && links > 1) {
         position = 0;
         status = replace_by_prefix(recovery, file, base_offset, size);
     } else if (status == STRAND_OK) {
-        status = rewrite_range(file, position, size);
-        if (status == STRAND_OK)
-            status = strand_file_sync_data(file);
+        status = rewrite_in_place(file, position, size);
     }
     if (status == STRAND_OK)
         recovery->log->bytes_rewritten += size - position;
@@ -271,6 +297,7 @@ strand_recovery_cut(struct strand_recovery *recovery)
         (void)snprintf(reason, sizeof reason, "no room to save what would be cut; %.200s",
                        recovery->log->reason);
         recovery->is_beyond_repair = true;
+        recovery->log->lacks_room = true;
         return strand_recovery_quarantine(recovery, reason, recovery->log->cut_first_offset, -1);
     }
     if (status == STRAND_OK)

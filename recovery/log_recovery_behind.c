@@ -100,7 +100,7 @@ add_run(struct listing *listing, int64_t position, const struct strand_scan_resu
         realloc(log->segments, count * sizeof *log->segments);
 
     if (segments == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "recover %s: %zu segments",
+        return strand_fail(STRAND_ERR_NO_MEMORY, "recover %s: %zu segments: out of memory",
                            recovery->request->name, count);
     log->segments = segments;
     log->segments[log->segment_count++] = (struct strand_recovered_segment){
@@ -204,21 +204,57 @@ tell_unlisted(const struct listing *listing)
                    first, listing->recovery->files[listing->index].base_offset, listing->position);
 }
 
+/* Base offsets lie outside the CRC.  The batch at the end of what is kept, with a wrong one, is
+ * believed when the next one goes on behind it: one that fills what it leaves out says that it
+ * lies.
+ */
+static int
+check_refused(struct listing *listing, int64_t next_position, bool *out_is_believed)
+{
+    struct strand_recovery *recovery = listing->recovery;
+    const struct strand_recovery_file *segment = &recovery->files[listing->index];
+    uint8_t header[STRAND_BATCH_HEADER_SIZE];
+    uint8_t next[STRAND_BATCH_HEADER_SIZE];
+    int64_t left = segment->size - next_position;
+    size_t size;
+
+    int status = strand_file_read_exactly(&listing->file, header, sizeof header, segment->kept);
+    if (status == STRAND_OK)
+        status = strand_file_read(&listing->file, next, sizeof next, next_position, &size);
+    if (status != STRAND_OK)
+        return status;
+    recovery->log->bytes_read += (int64_t)(sizeof header + size);
+    int64_t offset = INT64_MAX;
+    if (size == sizeof next && strand_batch_check_header(next, (size_t)left) == STRAND_OK)
+        offset = strand_batch_base_offset(next);
+    else if (listing->index + 1 < recovery->file_count)
+        offset = segment[1].base_offset;
+    *out_is_believed = offset < segment->end_offset || offset >= strand_batch_end_offset(header);
+    return STRAND_OK;
+}
+
 /* Is the batch that the scan stopped at itself whole?  One with a wrong offset may go on the list;
  * one that contradicts the epoch file does not. */
 static int
 begin(struct listing *listing)
 {
     const struct strand_recovery_file *segment = &listing->recovery->files[listing->index];
+    bool is_believed = segment->stop != STRAND_SCAN_VISITOR;
+    int64_t next;
 
     listing->position = segment->kept;
     listing->end_offset = segment->end_offset;
     listing->is_refused =
         segment->stop == STRAND_SCAN_OFFSET || segment->stop == STRAND_SCAN_VISITOR;
-    if (segment->stop != STRAND_SCAN_VISITOR)
+    if (!listing->is_refused)
         return STRAND_OK;
-    return strand_recovery_step_over(listing->recovery, &listing->file, segment->kept,
-                                     segment->size, &listing->position);
+    int status = strand_recovery_step_over(listing->recovery, &listing->file, segment->kept,
+                                           segment->size, &next);
+    if (status == STRAND_OK && is_believed)
+        status = check_refused(listing, next, &is_believed);
+    if (status == STRAND_OK && !is_believed)
+        listing->position = next;
+    return status;
 }
 
 /* All runs of whole batches behind the damage in file INDEX go to the list.  *OUT_OFFSET is where

@@ -152,7 +152,8 @@ change_file(const struct strand_salvage_plan *plan, const struct strand_salvage_
     struct strand_recovery_range *ranges = malloc((count + 1) * sizeof *ranges);
 
     if (ranges == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "salvage %s", plan->recovery->request->name);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "salvage %s: out of memory",
+                           plan->recovery->request->name);
     size_t range_count = find_rest(plan, cuts, count, ranges);
     int status = range_count > 0 ? replace_file(plan, &cuts[0], ranges, range_count)
                                  : remove_file(plan->recovery, cuts[0].index);
@@ -214,6 +215,8 @@ strand_salvage_apply(const struct strand_salvage_plan *plan)
     int status = save_cuts(plan);
     if (status == STRAND_OK)
         status = strand_kafka_files_remove(request->fs, request->directory, 0, INT64_MAX);
+    if (status == STRAND_OK) /* if they were gone, perhaps from the cache alone */
+        status = strand_recovery_sync_directory(recovery);
     if (status == STRAND_OK)
         status = change_files(plan);
     if (status == STRAND_OK)
