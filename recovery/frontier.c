@@ -114,7 +114,7 @@ strand_frontier_open(const struct strand_fs *fs, const char *directory, bool wri
     int64_t bad_slots = 0;
 
     if (frontier == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "open frontier of %s", directory);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "open frontier of %s: out of memory", directory);
     frontier->fs = fs;
     frontier->dirty_since_ns = -1;
     strand_frontier_slots_init(&frontier->slots);
@@ -285,7 +285,8 @@ encode_all(const struct strand_frontier *frontier, size_t *out_size)
     uint8_t *data = malloc(size);
 
     if (data == NULL) {
-        (void)strand_fail(STRAND_ERR_NO_MEMORY, "write %s: %zu bytes", frontier->path, size);
+        (void)strand_fail(STRAND_ERR_NO_MEMORY, "write %s: %zu bytes: out of memory",
+                          frontier->path, size);
         return NULL;
     }
     strand_frontier_header_encode(data);
@@ -340,15 +341,11 @@ sync_released(struct strand_frontier *frontier) STRAND_REQUIRES(frontier->mutex)
 }
 
 void
-strand_frontier_rewrite(struct strand_frontier *frontier)
+strand_frontier_distrust(struct strand_frontier *frontier)
 {
-    size_t size = 0;
-
     strand_mutex_lock(&frontier->mutex);
-    uint8_t *data = encode_all(frontier, &size);
-    frontier->is_suspect |= data == NULL || write_at_place(frontier, 0, data, size) != STRAND_OK;
+    frontier->is_suspect = true;
     strand_mutex_unlock(&frontier->mutex);
-    free(data);
 }
 
 int

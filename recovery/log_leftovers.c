@@ -314,6 +314,8 @@ strand_recovery_clear_leftovers(struct strand_recovery *recovery)
         return status;
     int64_t cleaned_min = find_cleaned_min(recovery);
     if (!is_read_only)
+        status = strand_recovery_finish_rewrites(recovery);
+    if (status == STRAND_OK && !is_read_only)
         status = remove_incomplete_swaps(recovery, cleaned_min);
     if (status == STRAND_OK && !is_read_only)
         status = remove_debris(recovery);

@@ -19,8 +19,6 @@
 #include "base/error.h"
 #include "storage/topic_name.h"
 
-enum { PIECE_SIZE = 1024 * 1024 };
-
 /* ---- Segments ---- */
 
 static bool
@@ -61,104 +59,6 @@ remove_derived_of_changed(struct strand_recovery *recovery)
         return status;
     return strand_kafka_files_remove(recovery->request->fs, recovery->request->directory,
                                      recovery->files[first].base_offset, recovery->log->log_end);
-}
-
-/* ---- Durable content ---- */
-
-/* The same bytes again, in place: what the cache has is then due to be written. */
-static int
-rewrite_range(const struct strand_file *file, int64_t position, int64_t size)
-{
-    uint8_t *buffer = malloc(PIECE_SIZE);
-    int status = STRAND_OK;
-
-    if (buffer == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "write %s again: out of memory", file->path);
-    while (status == STRAND_OK && position < size) {
-        size_t piece = size - position < PIECE_SIZE ? (size_t)(size - position) : PIECE_SIZE;
-
-        status = strand_file_read_exactly(file, buffer, piece, position);
-        if (status == STRAND_OK)
-            status = strand_file_write(file, buffer, piece, position, NULL);
-        position += (int64_t)piece;
-    }
-    free(buffer);
-    return status;
-}
-
-/* Put the first SIZE bytes of FILE, which others hold links to, into a new file under its name. */
-static int
-replace_by_prefix(const struct strand_recovery *recovery, const struct strand_file *file,
-                  int64_t base_offset, int64_t size)
-{
-    const struct strand_recovery_range all = {0, size};
-    char name[STRAND_SEGMENT_NAME_SIZE];
-
-    strand_segment_name_format(base_offset, name);
-    return strand_recovery_copy(recovery, file, &all, 1, name);
-}
-
-/* The size anew: a sync that failed may have left another one on disk than the cache shows, and the
- * next one does not write it. */
-static int
-renew_size(const struct strand_file *file, int64_t size)
-{
-    int status = strand_file_set_size(file, size + 1);
-
-    return status == STRAND_OK ? strand_file_set_size(file, size) : status;
-}
-
-static int
-rewrite_in_place(const struct strand_file *file, int64_t position, int64_t size)
-{
-    int status = renew_size(file, size);
-
-    if (status == STRAND_OK)
-        status = rewrite_range(file, position, size);
-    return status == STRAND_OK ? strand_file_sync_data(file) : status;
-}
-
-/* In place, unless a hard-linked copy would be written to. */
-static int
-rewrite_file(struct strand_recovery *recovery, const struct strand_file *file, int64_t base_offset,
-             int64_t position, int64_t size)
-{
-    int64_t links;
-
-    if (!recovery->request->is_same_boot)
-        return strand_file_sync_data(file);
-    int status = strand_file_links(file, &links);
-    if (status == STRAND_OK && links > 1 && position >= size)
-        return strand_file_sync_data(file); /* it was never shortened in place */
-    if (status == STRAND_OK && links > 1) {
-        position = 0;
-        status = replace_by_prefix(recovery, file, base_offset, size);
-    } else if (status == STRAND_OK) {
-        status = rewrite_in_place(file, position, size);
-    }
-    if (status == STRAND_OK)
-        recovery->log->bytes_rewritten += size - position;
-    return status;
-}
-
-int
-strand_recovery_sync_file(struct strand_recovery *recovery, size_t index, int64_t position,
-                          int64_t size)
-{
-    int64_t base_offset = recovery->files[index].base_offset;
-    char name[STRAND_SEGMENT_NAME_SIZE];
-    char path[STRAND_PATH_SIZE_MAX];
-    struct strand_file file;
-
-    strand_segment_name_format(base_offset, name);
-    int status = strand_recovery_open(recovery, name, STRAND_FS_WRITE, path, &file);
-    if (status != STRAND_OK)
-        return status;
-    status = rewrite_file(recovery, &file, base_offset, position, size);
-    if (status == STRAND_OK)
-        return strand_file_close(&file);
-    strand_file_discard(&file);
-    return status;
 }
 
 /* ---- What goes ---- */
@@ -239,12 +139,27 @@ cut_tail(const struct strand_recovery *recovery, size_t index)
         return status;
     status = strand_file_links(&file, &links);
     if (status == STRAND_OK)
-        status = links > 1 ? replace_by_prefix(recovery, &file, segment->base_offset, segment->kept)
+        status = links > 1 ? strand_recovery_replace_by_prefix(recovery, &file,
+                                                               segment->base_offset, segment->kept)
                            : shorten(&file, segment->kept);
     if (status == STRAND_OK)
         return strand_file_close(&file);
     strand_file_discard(&file);
     return status;
+}
+
+/* What was durable is; but the file that ends there may have been given its exact size just now, in
+ * the cache alone. */
+static bool
+is_durable(const struct strand_recovery *recovery, size_t index)
+{
+    const struct strand_recovery_file *segment = &recovery->files[index];
+    int64_t durable_end = recovery->log->durable_end;
+
+    if (segment->end_offset > durable_end || index + 1 >= recovery->behind)
+        return false;
+    return !recovery->request->is_same_boot || recovery->slot == NULL ||
+           segment[1].base_offset < durable_end;
 }
 
 /* What stands below the durable end a commit round has covered; the rest may be known to the cache
@@ -255,7 +170,7 @@ sync_kept(struct strand_recovery *recovery)
     for (size_t i = recovery->old_count; i < recovery->behind; i++) {
         const struct strand_recovery_file *segment = &recovery->files[i];
 
-        if (segment->end_offset <= recovery->log->durable_end && i + 1 < recovery->behind)
+        if (is_durable(recovery, i))
             continue;
         int status =
             strand_recovery_sync_file(recovery, i, segment->durable_position, segment->kept);

@@ -159,10 +159,22 @@ STRAND_MUST_USE int strand_recovery_copy(const struct strand_recovery *recovery,
  * room to save: the log is quarantined instead, with STRAND_OK. */
 STRAND_MUST_USE int strand_recovery_cut(struct strand_recovery *recovery);
 
+/* ---- Durable content (log_recovery_rewrite.c) ---- */
+
 /* Make the content of file INDEX durable from POSITION up to SIZE; in the boot of the last writer
  * by writing it again. */
 STRAND_MUST_USE int strand_recovery_sync_file(struct strand_recovery *recovery, size_t index,
                                               int64_t position, int64_t size);
+
+/* Put the first SIZE bytes of FILE, which others hold links to, into a new file under its name. */
+STRAND_MUST_USE int strand_recovery_replace_by_prefix(const struct strand_recovery *recovery,
+                                                      const struct strand_file *file,
+                                                      int64_t base_offset, int64_t size);
+
+/* What was interrupted of that is brought to its end.  The directory is not yet synced. */
+STRAND_MUST_USE int strand_recovery_finish_rewrites(const struct strand_recovery *recovery);
+
+/* ---- All of it ---- */
 
 /* Everything kept and decided survives a power cut. */
 STRAND_MUST_USE int strand_recovery_make_durable(struct strand_recovery *recovery);

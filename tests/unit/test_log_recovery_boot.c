@@ -250,3 +250,60 @@ Test(log_recovery_boot, a_power_cut_during_the_rewrite_harms_nothing)
         }
     }
 }
+
+/* What was written survives the death of processes, also of those that recover. */
+Test(log_recovery_boot, a_rewrite_that_was_interrupted_is_brought_to_its_end)
+{
+    for (uint64_t nth = 1; nth < 30; nth++) {
+        open_after_failed_sync("0: 0+1 1+1", "0: 0+1 1+1 2+1", ONLY_FIRST);
+        set_slot(0, 2);
+        request.is_same_boot = true;
+        strand_sim_disk_plan_cut(disk, strand_sim_disk_calls(disk) + nth);
+        int status = strand_log_recover(&request, &log_found);
+        strand_sim_disk_plan_clear(disk);
+        strand_sim_disk_kill(disk);
+        if (status == STRAND_OK)
+            strand_recovered_log_deinit(&log_found);
+        recover();
+        cr_expect_eq(log_found.log_end, 3, "call %d: %lld", (int)nth, (long long)log_found.log_end);
+        strand_sim_disk_cut(disk, STRAND_SIM_LOSE_ALL, nth);
+        cr_expect_str_eq(log_image_read(disk, DIRECTORY, ".log"), "0:0+1,1+1,2+1");
+        cr_expect_str_eq(log_image_read(disk, DIRECTORY, ".tail"), "", "call %d", (int)nth);
+        close_disk();
+    }
+}
+
+/* Blocks that are overwritten may stay unwritten on disk; blocks that are allocated anew do not. */
+Test(log_recovery_boot, what_is_written_again_gets_blocks_anew)
+{
+    bool is_cut = false;
+
+    open_after_failed_sync("0: 0+1", "0: 0+1 1+1", ONLY_FIRST);
+    set_slot(0, 1);
+    request.is_same_boot = true;
+    strand_sim_disk_plan_clear(disk);
+    recover();
+    for (uint64_t i = 1; i <= strand_sim_disk_calls(disk); i++) {
+        const char *call = strand_sim_disk_trace(disk, i);
+
+        is_cut |= strstr(call, "set_size") != NULL && strstr(call, ".log") != NULL;
+        cr_expect(is_cut || strstr(call, "write_at") == NULL || strstr(call, ".log ") == NULL, "%s",
+                  call);
+    }
+    cr_expect(is_cut);
+    close_disk();
+}
+
+Test(log_recovery_boot, a_tail_without_its_segment_goes)
+{
+    open_disk("0: 0+1");
+    cr_assert_eq(strand_sim_disk_store(disk, DIRECTORY "/00000000000000000007.0.tail", "x", 1),
+                 STRAND_OK);
+    cr_assert_eq(strand_sim_disk_store(disk, DIRECTORY "/00000000000000000000.9999.tail", "x", 1),
+                 STRAND_OK);
+    request.is_same_boot = true;
+    recover();
+    cr_expect_eq(log_found.log_end, 1);
+    cr_expect_str_eq(log_image_read(disk, DIRECTORY, ".tail"), "");
+    close_disk();
+}
