@@ -101,12 +101,14 @@ static int
 encode(struct strand_log *log, const struct settings *settings, const struct strand_record *records,
        size_t count, int64_t now_ms, struct strand_buffer *out)
 {
-    struct strand_buffer *scratch = NULL;
+    struct strand_buffer *scratch = NULL; /* of what is to be compressed */
     struct strand_batch_header header;
     struct strand_batch_encoding encoding = {
         .compression_level = strand_log_config_level(&settings->config), .now_ms = now_ms};
+    int status = STRAND_OK;
 
-    int status = strand_buffer_take(log->engine->buffers, 0, &scratch);
+    if (settings->config.codec != STRAND_CODEC_NONE)
+        status = strand_buffer_take(log->engine->buffers, 0, &scratch);
     if (status != STRAND_OK)
         return status;
     strand_batch_header_init(&header, records, count, (int)settings->config.codec,

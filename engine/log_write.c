@@ -167,6 +167,8 @@ gather(struct strand_log *log, struct strand_log_entry *front, const struct stra
     group->entries[0] = front;
     group->count = 1;
     group->size = front->size;
+    if (front == last)
+        return;
     strand_mutex_lock(&log->state);
     bool is_first = log->segments[log->segment_count - 1]->size == 0;
     for (struct strand_log_entry *entry = front; !is_first && entry != last;) {
