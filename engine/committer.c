@@ -340,7 +340,8 @@ strand_committer_start(struct strand_committer *committer)
     strand_assert(count > 0);
     committer->workers = calloc(count, sizeof *committer->workers);
     if (committer->workers == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "start %" PRIu32 " sync workers", count);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "start %" PRIu32 " sync workers: out of memory",
+                           count);
     committer->unhurried_max = count > 1 ? count - 1 : 1;
     for (uint32_t i = 0; i < count && status == STRAND_OK; i++) {
         struct strand_sync_worker *worker = &committer->workers[i];

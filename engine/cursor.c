@@ -88,7 +88,7 @@ strand_cursor_open(struct strand_log *log, int64_t offset,
 
     struct strand_cursor *cursor = calloc(1, sizeof *cursor);
     if (cursor == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "read %s: a cursor", log->name);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "read %s: a cursor: out of memory", log->name);
     status = strand_buffer_take(log->engine->buffers, 0, &cursor->decompressed);
     if (status != STRAND_OK) {
         free(cursor);

@@ -476,7 +476,7 @@ strand_data_directory_open(const struct strand_fs *fs, const char *path, uint32_
     struct strand_data_directory directory = {
         .fs = fs, .path = strdup(absolute), .lock_path = strdup(lock_path)};
     if (directory.path == NULL || directory.lock_path == NULL)
-        status = strand_fail(STRAND_ERR_NO_MEMORY, "open %s", path);
+        status = strand_fail(STRAND_ERR_NO_MEMORY, "open %s: out of memory", path);
     strand_ballast_init(&directory.ballast, fs, directory.path);
     strand_clean_marker_init(&directory.clean);
     if (status == STRAND_OK)

@@ -161,7 +161,7 @@ strand_engine_open(const char *directory, const struct strand_engine_options *op
         return status;
     struct strand_engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "open %s", directory);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "open %s: out of memory", directory);
     engine->config = config;
     status = create_parts(engine);
     if (status == STRAND_OK)

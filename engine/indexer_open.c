@@ -42,7 +42,8 @@ adopt_logs(struct strand_indexer *indexer, struct strand_index *index)
     int status = STRAND_OK;
 
     if (ids == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "open the index of %zu logs", engine->log_count);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "open the index of %zu logs: out of memory",
+                           engine->log_count);
     for (size_t i = 0; status == STRAND_OK && i < engine->log_count; i++) {
         memcpy(ids + i * STRAND_LOG_ID_SIZE, engine->logs[i]->identity.id, STRAND_LOG_ID_SIZE);
         status = strand_log_index_adopt(engine->logs[i], index);
@@ -164,7 +165,9 @@ set_path(struct strand_indexer *indexer)
     if (status != STRAND_OK)
         return status;
     indexer->path = strdup(path);
-    return indexer->path != NULL ? STRAND_OK : strand_fail(STRAND_ERR_NO_MEMORY, "open %s", path);
+    return indexer->path != NULL
+               ? STRAND_OK
+               : strand_fail(STRAND_ERR_NO_MEMORY, "open %s: out of memory", path);
 }
 
 /* A directory of the index's own might be given to two engines. */

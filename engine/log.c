@@ -215,7 +215,8 @@ strand_log_reserve_segments_locked(struct strand_log *log)
     size_t capacity = log->segment_capacity == 0 ? 4 : 2 * log->segment_capacity;
     struct strand_log_segment **segments = realloc(log->segments, capacity * sizeof *log->segments);
     if (segments == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "%s: a list of %zu segments", log->name, capacity);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "%s: a list of %zu segments: out of memory",
+                           log->name, capacity);
     log->segments = segments;
     log->segment_capacity = capacity;
     return STRAND_OK;
@@ -355,7 +356,7 @@ strand_log_note_cut_locked(struct strand_log *log, int64_t offset)
         struct strand_log_cut *cuts = realloc(log->cuts, capacity * sizeof *cuts);
 
         if (cuts == NULL)
-            return strand_fail(STRAND_ERR_NO_MEMORY, "%s: a truncation", log->name);
+            return strand_fail(STRAND_ERR_NO_MEMORY, "%s: a truncation: out of memory", log->name);
         log->cuts = cuts;
         log->cut_capacity = capacity;
     }

@@ -159,7 +159,7 @@ lower_locked(struct strand_log *log, struct cut *cut)
     cut->gone_count = log->segment_count - first_gone;
     cut->gone = malloc((cut->gone_count + 1) * sizeof(struct strand_log_segment *));
     if (cut->gone == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "truncate %s", log->name);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "truncate %s: out of memory", log->name);
     log->generation = strand_engine_draw_generation(log->engine, previous);
     int status = strand_log_note_cut_locked(log, cut->log_end);
     if (status != STRAND_OK) {

@@ -54,7 +54,7 @@ strand_index_work_create(struct strand_index_work **out_work)
     struct strand_index_work *work = calloc(1, sizeof *work);
 
     if (work == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "work on the index");
+        return strand_fail(STRAND_ERR_NO_MEMORY, "work on the index: out of memory");
     *out_work = work;
     return STRAND_OK;
 }

@@ -316,8 +316,10 @@ finish_reset(struct strand_log *log, int64_t offset)
     log->high_watermark = offset;
     log->wanted_watermark = offset;
     log->generation = strand_engine_draw_generation(log->engine, log->generation);
-    /* Only the newest epoch is of interest, and an unreadable file has none. */
-    (void)strand_leader_epochs_load(log->engine->config.fs, log->directory, &log->epochs);
+    /* Only the newest epoch is of interest, and a damaged file has none. */
+    int status = strand_leader_epochs_load(log->engine->config.fs, log->directory, &log->epochs);
+    if (status != STRAND_OK && status != STRAND_ERR_NOT_FOUND && status != STRAND_ERR_CORRUPT)
+        return status;
     return strand_engine_is_read_only(log->engine) ? reset_history(log, offset)
                                                    : strand_log_finish_reset(log, offset);
 }

@@ -51,14 +51,14 @@ strand_log_object_create(struct strand_engine *engine, const char *topic, int32_
         return status;
     struct strand_log *log = calloc(1, sizeof *log);
     if (log == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "open %s", name);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "open %s: out of memory", name);
     init_object(log, engine, partition);
     log->topic = strdup(topic);
     log->name = strdup(name);
     log->directory = strdup(directory);
     status = strand_log_config_init(NULL, &log->config);
     if (status == STRAND_OK && (log->topic == NULL || log->name == NULL || log->directory == NULL))
-        status = strand_fail(STRAND_ERR_NO_MEMORY, "open %s", name);
+        status = strand_fail(STRAND_ERR_NO_MEMORY, "open %s: out of memory", name);
     if (status != STRAND_OK) {
         strand_log_object_destroy(log);
         return status;

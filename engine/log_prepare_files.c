@@ -84,7 +84,8 @@ make_zeros(struct strand_preparer *preparer)
         preparer->zeros = calloc(1, (size_t)preparer->sizes.call);
     return preparer->zeros != NULL
                ? STRAND_OK
-               : strand_fail(STRAND_ERR_NO_MEMORY, "%" PRId64 " zeros", preparer->sizes.call);
+               : strand_fail(STRAND_ERR_NO_MEMORY, "%" PRId64 " zeros: out of memory",
+                             preparer->sizes.call);
 }
 
 /* Zeros up to GOAL, not synced. */

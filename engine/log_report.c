@@ -17,7 +17,7 @@ store_report(struct strand_log *log, const struct strand_recovery_report *from)
     if (report == NULL || reason == NULL) {
         free(report);
         free(reason);
-        return strand_fail(STRAND_ERR_NO_MEMORY, "recover %s", log->name);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "recover %s: out of memory", log->name);
     }
     *report = *from;
     report->topic = log->topic;

@@ -17,7 +17,7 @@ strand_log_segment_create(struct strand_log *log, int64_t base_offset,
     struct strand_log_segment *segment = calloc(1, sizeof *segment);
 
     if (segment == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "%s: a segment", log->name);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "%s: a segment: out of memory", log->name);
     segment->base_offset = base_offset;
     segment->file_base_offset = base_offset;
     segment->end_offset = base_offset;

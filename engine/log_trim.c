@@ -50,7 +50,7 @@ strand_log_drop_trimmed(struct strand_log *log)
     int status = STRAND_OK;
 
     if (gone == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "trim %s", log->name);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "trim %s: out of memory", log->name);
     size_t count = take_trimmed(log, gone);
     for (size_t i = 0; i < count; i++) {
         if (status == STRAND_OK)

@@ -51,7 +51,7 @@ strand_engine_register(struct strand_engine *engine, struct strand_log *log)
         struct strand_log **logs = realloc(engine->logs, capacity * sizeof(struct strand_log *));
 
         if (logs == NULL)
-            return strand_fail(STRAND_ERR_NO_MEMORY, "a list of %zu logs", capacity);
+            return strand_fail(STRAND_ERR_NO_MEMORY, "a list of %zu logs: out of memory", capacity);
         engine->logs = logs;
         engine->log_capacity = capacity;
     }

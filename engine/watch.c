@@ -79,7 +79,7 @@ strand_watch_open(struct strand_log *log, struct strand_watch **out_watch)
 
     struct strand_watch *watch = calloc(1, sizeof *watch);
     if (watch == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "watch %s", log->name);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "watch %s: out of memory", log->name);
     watch->log = log;
     status = strand_notifier_open(&watch->notifier);
     if (status != STRAND_OK) {

@@ -86,7 +86,8 @@ reserve(struct strand_checkpoint *checkpoint)
         realloc(checkpoint->entries, capacity * sizeof *entries);
 
     if (entries == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "extend checkpoint: %zu entries", capacity);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "extend checkpoint: %zu entries: out of memory",
+                           capacity);
     checkpoint->entries = entries;
     checkpoint->capacity = capacity;
     return STRAND_OK;
@@ -102,7 +103,8 @@ insert(struct strand_checkpoint *checkpoint, size_t index, const char *topic, in
         return status;
     char *copy = strdup(topic);
     if (copy == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "extend checkpoint: topic %s", topic);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "extend checkpoint: topic %s: out of memory",
+                           topic);
 
     struct strand_checkpoint_entry *entry = &checkpoint->entries[index];
 
@@ -229,8 +231,8 @@ strand_checkpoint_store(const struct strand_fs *fs, const char *directory, const
     size_t capacity = HEADER_SIZE_MAX + checkpoint->count * ENTRY_SIZE_MAX + 1;
     char *buffer = malloc(capacity);
     if (buffer == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "write checkpoint %s: %zu entries", name,
-                           checkpoint->count);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "write checkpoint %s: %zu entries: out of memory",
+                           name, checkpoint->count);
 
     size_t size = encode(buffer, capacity, checkpoint);
     int status = strand_file_replace(fs, directory, name, buffer, size);

@@ -67,7 +67,8 @@ reserve(struct strand_clean_marker *marker, size_t count)
         capacity *= 2;
     struct strand_clean_entry *entries = realloc(marker->entries, capacity * sizeof *entries);
     if (entries == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "list clean logs: %zu entries", capacity);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "list clean logs: %zu entries: out of memory",
+                           capacity);
     marker->entries = entries;
     marker->capacity = capacity;
     return STRAND_OK;
@@ -261,7 +262,8 @@ strand_clean_marker_store(const struct strand_fs *fs, const char *directory,
     strand_assert(is_ascending(marker));
     uint8_t *data = malloc(size);
     if (data == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "write " STRAND_CLEAN_NAME ": %zu entries",
+        return strand_fail(STRAND_ERR_NO_MEMORY,
+                           "write " STRAND_CLEAN_NAME ": %zu entries: out of memory",
                            marker->count);
     memcpy(data + MAGIC, MAGIC_TEXT, sizeof MAGIC_TEXT);
     strand_put_le32(data + VERSION, MARKER_VERSION);

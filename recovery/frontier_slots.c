@@ -208,11 +208,13 @@ strand_frontier_slots_reserve(struct strand_frontier_slots *slots, uint32_t coun
 
     struct strand_frontier_place *places = realloc(slots->places, capacity * sizeof *places);
     if (places == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "extend frontier: %u slots", capacity);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "extend frontier: %u slots: out of memory",
+                           capacity);
     slots->places = places;
     uint32_t *index = realloc(slots->index, capacity * sizeof *index);
     if (index == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "extend frontier: %u slots", capacity);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "extend frontier: %u slots: out of memory",
+                           capacity);
     slots->index = index;
     slots->place_capacity = capacity;
     return STRAND_OK;

@@ -45,7 +45,8 @@ reserve(struct strand_leader_epochs *epochs, size_t count)
     struct strand_leader_epoch *entries = realloc(epochs->entries, capacity * sizeof *entries);
 
     if (entries == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "extend leader epochs: %zu entries", capacity);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "extend leader epochs: %zu entries: out of memory",
+                           capacity);
     epochs->entries = entries;
     epochs->capacity = capacity;
     return STRAND_OK;
@@ -249,7 +250,8 @@ strand_leader_epochs_store(const struct strand_fs *fs, const char *directory,
     size_t capacity = HEADER_SIZE_MAX + epochs->count * ENTRY_SIZE_MAX + 1;
     char *buffer = malloc(capacity);
     if (buffer == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "write leader epochs: %zu entries", epochs->count);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "write leader epochs: %zu entries: out of memory",
+                           epochs->count);
 
     size_t used = (size_t)snprintf(buffer, capacity, "%d\n%zu\n", VERSION, epochs->count);
     for (size_t i = 0; i < epochs->count; i++)

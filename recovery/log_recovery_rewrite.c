@@ -143,6 +143,15 @@ strand_recovery_finish_rewrites(const struct strand_recovery *recovery)
 
 /* ---- One file ---- */
 
+/* Whether recovery cuts off zeros that stand behind the last batch of file INDEX, should it be
+ * interrupted. */
+static bool
+may_end_with_zeros(const struct strand_recovery *recovery, size_t index)
+{
+    return index + 1 >= recovery->file_count ||
+           recovery->files[index + 1].base_offset == recovery->files[index].end_offset;
+}
+
 /* The size anew: a sync that failed may have left another one on disk than the cache shows, and the
  * next one does not write it. */
 static int
@@ -184,16 +193,18 @@ strand_recovery_replace_by_prefix(const struct strand_recovery *recovery,
 }
 
 static int
-rewrite_file(struct strand_recovery *recovery, const struct strand_file *file, int64_t base_offset,
+rewrite_file(struct strand_recovery *recovery, const struct strand_file *file, size_t index,
              int64_t position, int64_t size)
 {
+    int64_t base_offset = recovery->files[index].base_offset;
     int64_t links;
 
     int status = strand_file_links(file, &links);
     if (status != STRAND_OK)
         return status;
     if (position >= size) /* one with more links was never shortened in place */
-        return links > 1 ? strand_file_sync_data(file) : renew_size(file, size);
+        return links > 1 || !may_end_with_zeros(recovery, index) ? strand_file_sync_data(file)
+                                                                 : renew_size(file, size);
     if (links > 1)
         position = 0;
     status = links > 1 ? strand_recovery_replace_by_prefix(recovery, file, base_offset, size)
@@ -207,18 +218,16 @@ int
 strand_recovery_sync_file(struct strand_recovery *recovery, size_t index, int64_t position,
                           int64_t size)
 {
-    int64_t base_offset = recovery->files[index].base_offset;
     char name[STRAND_SEGMENT_NAME_SIZE];
     char path[STRAND_PATH_SIZE_MAX];
     struct strand_file file;
 
-    strand_segment_name_format(base_offset, name);
+    strand_segment_name_format(recovery->files[index].base_offset, name);
     int status = strand_recovery_open(recovery, name, STRAND_FS_WRITE, path, &file);
     if (status != STRAND_OK)
         return status;
-    status = recovery->request->is_same_boot
-                 ? rewrite_file(recovery, &file, base_offset, position, size)
-                 : strand_file_sync_data(&file);
+    status = recovery->request->is_same_boot ? rewrite_file(recovery, &file, index, position, size)
+                                             : strand_file_sync_data(&file);
     if (status == STRAND_OK)
         return strand_file_close(&file);
     strand_file_discard(&file);

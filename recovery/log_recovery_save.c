@@ -102,7 +102,7 @@ append_ranges(const struct strand_file *file, const struct strand_recovery_range
     int status = STRAND_OK;
 
     if (buffer == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "copy %s", file->path);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "copy %s: out of memory", file->path);
     for (size_t i = 0; i < count && status == STRAND_OK; i++) {
         status = append_range(file, &ranges[i], to, position, buffer);
         position += ranges[i].size;
@@ -183,7 +183,8 @@ strand_recovery_save(const struct strand_recovery *recovery, size_t index, int64
     strand_assert(size > 0);
     uint8_t *buffer = malloc((size_t)2 * COPY_SIZE);
     if (buffer == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "save cut bytes of %s", recovery->request->name);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "save cut bytes of %s: out of memory",
+                           recovery->request->name);
     int status = strand_recovery_open_segment(recovery, index, path, &file);
     if (status == STRAND_OK) {
         status =

@@ -53,7 +53,7 @@ reserve_cut(struct strand_salvage_plan *plan)
     struct strand_salvage_cut *cuts = realloc(plan->cuts, capacity * sizeof *cuts);
 
     if (cuts == NULL)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "salvage %s: %zu places",
+        return strand_fail(STRAND_ERR_NO_MEMORY, "salvage %s: %zu places: out of memory",
                            plan->recovery->request->name, capacity);
     plan->cuts = cuts;
     plan->cut_capacity = capacity;

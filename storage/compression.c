@@ -158,7 +158,7 @@ static int
 append_bytes(const void *data, size_t size, struct strand_buffer *out)
 {
     if (size > SIZE_MAX - out->size)
-        return strand_fail(STRAND_ERR_NO_MEMORY, "copy records: %zu bytes", size);
+        return strand_fail(STRAND_ERR_NO_MEMORY, "copy records: %zu bytes: out of memory", size);
     int status = strand_buffer_reserve(out, out->size + size);
     if (status != STRAND_OK)
         return status;
