@@ -87,6 +87,11 @@ strandline_unit_test(crash_explore)
 strandline_unit_test(crash_record)
 strandline_unit_test(crash_seen)
 strandline_unit_test(crash_states)
+foreach(name IN ITEMS crashtest_shrink crashtest_step crashtest_suite)
+    strandline_unit_test(${name})
+    target_link_libraries(test_${name} PRIVATE strandline_crashtest)
+endforeach()
+target_link_options(test_crashtest_suite PRIVATE LINKER:--wrap=strand_segment_sync)
 strandline_unit_test(crc32c)
 strandline_unit_test(engine)
 strandline_unit_test(engine_directory)
@@ -100,12 +105,12 @@ target_link_options(test_engine_index_faults PRIVATE
     LINKER:--wrap=strand_index_commit,--wrap=strand_index_put_log
     LINKER:--wrap=strand_index_find_offset,--wrap=strand_index_find_time)
 strandline_unit_test(engine_index_random)
+strandline_unit_test(engine_opening)
 strandline_unit_test(engine_posix)
 strandline_unit_test(engine_limits)
 strandline_unit_test(engine_recovery)
 strandline_unit_test(engine_reopening)
 strandline_unit_test(error)
-strandline_unit_test(engine_opening)
 strandline_unit_test(file)
 strandline_unit_test(file_replace)
 strandline_unit_test(follower_random)
@@ -127,12 +132,12 @@ strandline_unit_test(log_append_batches)
 strandline_unit_test(log_append_faults)
 strandline_unit_test(log_cut)
 strandline_unit_test(log_cut_rules)
+strandline_unit_test(log_damage)
 strandline_unit_test(log_epoch_threads)
 strandline_unit_test(log_epochs)
 strandline_unit_test(log_fetch)
 strandline_unit_test(log_follow)
 strandline_unit_test(log_follower)
-strandline_unit_test(log_damage)
 strandline_unit_test(log_identity)
 strandline_unit_test(log_leftovers)
 strandline_unit_test(log_read)
@@ -203,6 +208,48 @@ foreach(mode IN ITEMS kill eio enospc sticky) # each takes a while: side by side
         $<TARGET_FILE:crash_power_cuts> ${mode})
 endforeach()
 
+# A share of all damages, and one for each that nothing can tell; at night all of them.
+add_executable(crash_damage_sweep
+    crash/damage_judge.c
+    crash/damage_kinds.c
+    crash/damage_look.c
+    crash/damage_reference.c
+    crash/damage_sweep.c)
+target_link_libraries(crash_damage_sweep PRIVATE strandline_test_support)
+set_target_properties(crash_damage_sweep PROPERTIES ${strandline_properties})
+strandline_command_test(crash.damage_sweep crash 300 $<TARGET_FILE:crash_damage_sweep> 127)
+strandline_command_test(crash.damage_sweep_all nightly 7200 $<TARGET_FILE:crash_damage_sweep>)
+
+# Each call that can fail fails, for N = 1, 2, ...: a share of them, at night all.
+add_library(strandline_nth STATIC
+    crash/nth_case.c
+    crash/nth_codec.c
+    crash/nth_look.c
+    crash/nth_open.c
+    crash/nth_run.c)
+target_link_libraries(strandline_nth PUBLIC strandline_crashtest strandline_test_support)
+set_target_properties(strandline_nth PROPERTIES ${strandline_properties})
+strandline_program_test(crash nth_recovery 97)
+target_link_libraries(crash_nth_recovery PRIVATE strandline_nth)
+strandline_command_test(crash.nth_recovery_all nightly 7200 $<TARGET_FILE:crash_nth_recovery>)
+
+# The library with its calls for memory renamed, so that they and no others can be made to fail.
+set(renamed ${CMAKE_CURRENT_BINARY_DIR}/libstrandline_renamed.a)
+list(APPEND renames)
+foreach(name IN ITEMS malloc calloc realloc strdup)
+    list(APPEND renames --redefine-sym ${name}=nth_${name})
+endforeach()
+add_custom_command(OUTPUT ${renamed}
+    COMMAND ${CMAKE_OBJCOPY} ${renames} $<TARGET_FILE:strandline_static> ${renamed}
+    DEPENDS strandline_static VERBATIM)
+add_custom_target(strandline_renamed DEPENDS ${renamed})
+strandline_program_test(crash nth_allocation 61)
+add_dependencies(crash_nth_allocation strandline_renamed)
+target_link_libraries(crash_nth_allocation PRIVATE
+    $<LINK_LIBRARY:WHOLE_ARCHIVE,${renamed}> strandline_nth)
+set_target_properties(crash_nth_allocation PROPERTIES LINK_DEPENDS ${renamed})
+strandline_command_test(crash.nth_allocation_all nightly 7200 $<TARGET_FILE:crash_nth_allocation>)
+
 # What needs a file system of its own, which only root can mount.
 foreach(name IN ITEMS engine_index_full_disk full_disk index_full_disk)
     add_executable(crash_${name} crash/${name}.c)
@@ -214,15 +261,63 @@ foreach(name IN ITEMS engine_index_full_disk full_disk index_full_disk)
     endforeach()
 endforeach()
 
-# What a fuzzer calls, on the same damaged files each time; and with STRANDLINE_FUZZERS by the fuzzer:
-# fuzz_lmdb_check CORPUS.
-add_executable(fuzz_mutate_lmdb_check fuzz/mutate_lmdb_check.c fuzz/fuzz_lmdb_check.c)
-target_link_libraries(fuzz_mutate_lmdb_check PRIVATE strandline_test_support)
-set_target_properties(fuzz_mutate_lmdb_check PROPERTIES ${strandline_properties})
-strandline_command_test(fuzz.lmdb_check fuzz 300 $<TARGET_FILE:fuzz_mutate_lmdb_check>)
-if(STRANDLINE_FUZZERS)
-    add_executable(fuzz_lmdb_check fuzz/fuzz_lmdb_check.c)
-    target_link_libraries(fuzz_lmdb_check PRIVATE strandline_test_support)
-    target_link_options(fuzz_lmdb_check PRIVATE -fsanitize=fuzzer)
-    set_target_properties(fuzz_lmdb_check PROPERTIES ${strandline_properties})
-endif()
+# Real power cuts, which need root too; and at night a disk of FUSE that fails and forgets.
+foreach(name IN ITEMS real_cuts real_disk)
+    add_executable(crash_${name} crash/${name}.c
+        support/fuse_disk.c
+        support/real_cycle.c
+        support/real_mount.c
+        support/real_promises.c
+        support/real_verify.c
+        support/real_verify_epochs.c
+        support/real_write_back.c
+        support/real_writer.c)
+    target_link_libraries(crash_${name} PRIVATE strandline_test_support)
+    set_target_properties(crash_${name} PROPERTIES ${strandline_properties})
+endforeach()
+strandline_command_test(crash.real_cuts_ext4 crash 300 $<TARGET_FILE:crash_real_cuts> ext4 250)
+strandline_command_test(crash.real_cuts_xfs crash 300 $<TARGET_FILE:crash_real_cuts> xfs 120)
+foreach(kind IN ITEMS ext4 xfs)
+    strandline_command_test(crash.real_cuts_${kind}_long nightly 3600
+        $<TARGET_FILE:crash_real_cuts> ${kind} 10000)
+    foreach(mode IN ITEMS drop subset eio eio-records enospc)
+        strandline_command_test(crash.real_disk_${kind}_${mode} nightly 1800
+            $<TARGET_FILE:crash_real_disk> ${kind} ${mode} 500)
+    endforeach()
+endforeach()
+
+# What a fuzzer calls, on a corpus and on damaged inputs that are the same each time; and with
+# STRANDLINE_FUZZERS by the fuzzer: fuzz_<target> CORPUS.
+#
+# strandline_fuzz_target(<target> <rounds> [SOURCES source...] [CORPUS directory...])
+function(strandline_fuzz_target target rounds)
+    cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "SOURCES;CORPUS")
+    add_executable(fuzz_mutate_${target}
+        fuzz/fuzz_${target}.c fuzz/fuzz_support.c fuzz/mutate.c ${arg_SOURCES})
+    list(TRANSFORM arg_CORPUS PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+    strandline_command_test(fuzz.${target} fuzz 300
+        $<TARGET_FILE:fuzz_mutate_${target}> ${rounds} ${arg_CORPUS})
+    set(programs fuzz_mutate_${target})
+    if(STRANDLINE_FUZZERS)
+        add_executable(fuzz_${target}
+            fuzz/fuzz_${target}.c fuzz/fuzz_support.c ${arg_SOURCES})
+        target_link_options(fuzz_${target} PRIVATE -fsanitize=fuzzer)
+        list(APPEND programs fuzz_${target})
+    endif()
+    foreach(program IN LISTS programs)
+        target_link_libraries(${program} PRIVATE strandline_test_support)
+        set_target_properties(${program} PROPERTIES ${strandline_properties})
+    endforeach()
+endfunction()
+
+strandline_fuzz_target(lmdb_check 4000)
+strandline_fuzz_target(batch 20000 CORPUS fuzz/corpus/batch fixtures/kafka/batches)
+strandline_fuzz_target(records 20000 CORPUS fuzz/corpus/records)
+strandline_fuzz_target(codec 20000 CORPUS fuzz/corpus/codec)
+strandline_fuzz_target(checkpoint 20000 CORPUS fuzz/corpus/checkpoint fixtures/kafka/files)
+strandline_fuzz_target(leader_epoch 20000 CORPUS fuzz/corpus/leader_epoch)
+strandline_fuzz_target(frontier 20000 CORPUS fuzz/corpus/frontier)
+strandline_fuzz_target(clean_marker 20000 CORPUS fuzz/corpus/clean_marker)
+strandline_fuzz_target(log_identity 20000 CORPUS fuzz/corpus/log_identity)
+strandline_fuzz_target(directory 2000
+    SOURCES crash/damage_reference.c CORPUS fuzz/corpus/directory)

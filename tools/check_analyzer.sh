@@ -11,7 +11,7 @@ if ! command -v gcc >/dev/null || ! gcc -fanalyzer -x c -S -o /dev/null /dev/nul
     exit 77
 fi
 
-find base simulation storage index recovery engine tools bench -name '*.c' -print | sort |
+find base simulation storage index recovery engine crashtest tools bench -name '*.c' -print | sort |
     xargs -n 1 -P "$(getconf _NPROCESSORS_ONLN)" \
         gcc -std=c11 -D_POSIX_C_SOURCE=200809L -DSTRAND_VERSION_STRING='"0"' \
         -DBENCH_BUILD_TYPE='"0"' -DBENCH_LZ4_VERSION='"0"' -DBENCH_LMDB_VERSION='"0"' \

@@ -15,4 +15,4 @@ cppcheck --quiet --error-exitcode=1 --std=c11 --language=c -j "$(getconf _NPROCE
     -D__x86_64__ -D__BYTE_ORDER__=1234 -D__ORDER_LITTLE_ENDIAN__=1234 \
     -DSTRAND_VERSION_STRING='"0"' -DBENCH_BUILD_TYPE='"0"' -DBENCH_LZ4_VERSION='"0"' \
     -DBENCH_LMDB_VERSION='"0"' -DSTRAND_HAVE_ZLIB -DSTRAND_HAVE_SNAPPY -DSTRAND_HAVE_ZSTD -I. -Iinclude \
-    base simulation storage index recovery engine tools bench
+    base simulation storage index recovery engine crashtest tools bench

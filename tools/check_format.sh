@@ -15,5 +15,5 @@ else
     mode='--dry-run -Werror'
 fi
 # shellcheck disable=SC2086 # two options
-find include base simulation storage index recovery engine tools bench tests examples \
+find include base simulation storage index recovery engine crashtest tools bench tests examples \
     -name '*.[ch]' -print | sort | xargs "$formatter" $mode

@@ -26,7 +26,7 @@ compile() {
     fi
 }
 
-for header in $(find base simulation storage index recovery engine bench -name '*.h' | sort); do
+for header in $(find base simulation storage index recovery engine crashtest bench -name '*.h' | sort); do
     compile c "$CC" '-std=c11 -D_POSIX_C_SOURCE=200809L -I. -Iinclude' "$header"
 done
 for header in $(cd include && find strandline -name '*.h' | sort); do

@@ -6,7 +6,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-files=$(find include base simulation storage index recovery engine tools bench examples \
+files=$(find include base simulation storage index recovery engine crashtest tools bench examples \
     -name '*.[ch]' | sort)
 # shellcheck disable=SC2086 # a list of names without spaces
 awk '
@@ -19,7 +19,8 @@ BEGIN {
     below["index"] = "base"
     below["recovery"] = "base storage index"
     below["engine"] = "base storage index recovery"
-    below["tools"] = "base storage index recovery engine"
+    below["crashtest"] = "base simulation storage index recovery engine"
+    below["tools"] = "base storage index recovery engine crashtest"
     below["bench"] = "base storage tools"
     below["examples"] = ""
 
@@ -31,7 +32,7 @@ BEGIN {
 
     # Headers with a single home in the library.
     home["lz4.h"] = home["lz4hc.h"] = home["lz4frame.h"] = "storage/codec_lz4.c"
-    home["lmdb.h"] = "index/index_lmdb.h"
+    home["lmdb.h"] = "index/index_lmdb.h bench/side_lmdb.c"
     home["zlib.h"] = "storage/codec_gzip.c"
     home["snappy-c.h"] = "storage/codec_snappy.c"
     home["zstd.h"] = home["zstd_errors.h"] = "storage/codec_zstd.c"

@@ -10,7 +10,7 @@ complain() {
     failures=$((failures + 1))
 }
 
-for folder in include/strandline base simulation storage index recovery engine \
+for folder in include/strandline base simulation storage index recovery engine crashtest \
     tools bench tests docs examples cmake; do
     [ -s "$folder/README.md" ] || complain "$folder has no README.md"
 done
@@ -29,8 +29,8 @@ for document in README.md CONTRIBUTING.md docs/*.md docs/decisions/*.md */README
     [ -e "$document" ] || continue
     for path in $(grep -o '`[a-z_.]*/[A-Za-z0-9_./-]*`' "$document" | tr -d '`' | sort -u); do
         case $path in
-        include/* | base/* | simulation/* | storage/* | index/* | recovery/* | engine/* | tools/* | \
-            bench/* | tests/* | docs/* | examples/* | cmake/* | .ci/*)
+        include/* | base/* | simulation/* | storage/* | index/* | recovery/* | engine/* | crashtest/* | \
+            tools/* | bench/* | tests/* | docs/* | examples/* | cmake/* | .ci/*)
             [ -e "$path" ] || complain "$document names $path, which does not exist"
             ;;
         esac

@@ -22,7 +22,7 @@ done
 for file in include/strandline/*.h; do
     named "$file" "$file" CMakeLists.txt
 done
-for folder in simulation tools bench; do
+for folder in simulation crashtest tools bench; do
     for file in "$folder"/*.c; do
         named "$file" "${file#*/}" "$folder/CMakeLists.txt"
     done

@@ -16,6 +16,7 @@ int cli_run_delete(const struct cli_options *options);
 int cli_run_recover(const struct cli_options *options);
 int cli_run_epochs(const struct cli_options *options);
 int cli_run_checkpoint(const struct cli_options *options);
+int cli_run_crashtest(const struct cli_options *options);
 int cli_run_doctor(const struct cli_options *options);
 int cli_run_index(const struct cli_options *options);
 int cli_run_index_verify(const struct cli_options *options); /* index verify */

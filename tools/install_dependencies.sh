@@ -1,18 +1,21 @@
 #!/bin/sh
-# install_dependencies.sh [build|test] -- Installs what building (default) or testing needs and the
-# machine lacks, with apt-get; says nothing when nothing is missing.
+# install_dependencies.sh [build|test|bench] -- Installs what building (default), testing, or comparing with
+# other libraries needs and the machine lacks, with apt-get; says nothing when nothing is missing.
 set -eu
 
 build='cmake ninja-build pkg-config gcc libc6-dev libjansson-dev
     liblz4-dev liblmdb-dev zlib1g-dev libsnappy-dev libzstd-dev'
 test="$build g++ libcriterion-dev clang clang-tidy clang-format libclang-rt-14-dev cppcheck
-    binutils jq strace e2fsprogs xfsprogs maven default-jdk-headless"
+    binutils jq patch strace e2fsprogs xfsprogs maven default-jdk-headless valgrind"
+# Peers of strandline-bench, and what draws its plots; 300 MiB, and nothing else needs them.
+bench="$build librocksdb-dev libleveldb-dev libsqlite3-dev libwiredtiger-dev gnuplot-nox"
 
 case ${1-build} in
 build) wanted=$build ;;
 test) wanted=$test ;;
+bench) wanted=$bench ;;
 *)
-    echo "usage: install_dependencies.sh [build|test]" >&2
+    echo "usage: install_dependencies.sh [build|test|bench]" >&2
     exit 64
     ;;
 esac

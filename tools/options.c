@@ -43,7 +43,7 @@ enum {
     CUTTERS = CLI_TRUNCATE | CLI_TRIM,
     INSPECTORS = CLI_VERIFY | CLI_RECOVER | CLI_EPOCHS | CLI_CHECKPOINT | CLI_DOCTOR | CLI_INDEX,
     WITH_DATA = CLI_APPEND | READERS | CLI_LIST | INSPECTORS | CUTTERS | CLI_DELETE,
-    EVERY = WITH_DATA | CLI_DUMP,
+    EVERY = WITH_DATA | CLI_DUMP | CLI_CRASHTEST,
 };
 
 static const char *const INPUTS[] = {"lines", "ndjson", "length", NULL};
@@ -51,6 +51,8 @@ static const char *const DURABILITIES[] = {"durable", "written", NULL};
 static const char *const CODECS[] = {"none", "gzip", "snappy", "lz4", "zstd", NULL};
 static const char *const TIMESTAMP_TYPES[] = {"CreateTime", "LogAppendTime", NULL};
 static const char *const ISOLATIONS[] = {"committed", "stable", "written", NULL};
+static const char *const CRASH_INDEXES[] = {"any", "memory", "lmdb", NULL};
+static const char *const CRASHES[] = {"both", "power", "kill", NULL};
 static const char *const POLICIES[] = {"quarantine", "refuse", "salvage", NULL};
 
 static const struct option OPTIONS[] = {
@@ -115,10 +117,38 @@ static const struct option OPTIONS[] = {
      "without asking."},
     {"index-directory", "DIR", CLI_INDEX | CLI_VERIFY, OPTION_TEXT, FIELD(index_directory), 0, 0,
      NULL, "Where the index is; default: in the data directory."},
-    {"json", NULL, CLI_APPEND | READERS | CLI_LIST | CLI_DUMP | INSPECTORS, OPTION_FLAG,
-     FIELD(json), 0, 0, NULL, "Print JSON: one object (append), or one per line."},
-    {"quiet", NULL, CLI_APPEND | CLI_VERIFY | CLI_RECOVER | CLI_INDEX, OPTION_FLAG, FIELD(quiet), 0,
-     0, NULL, "No progress, even at a terminal."},
+    {"workload", "NAME", CLI_CRASHTEST, OPTION_TEXT, FIELD(crash.workload), 0, 0, NULL,
+     "One of those that --list names; default: all."},
+    {"script", "TEXT", CLI_CRASHTEST, OPTION_TEXT, FIELD(crash.script), 0, 0, NULL,
+     "A workload of your own: steps between semicolons, as in \"open; create 0; "
+     "3*append 0 1 durable\"; --list explains them."},
+    {"then", "TEXT", CLI_CRASHTEST, OPTION_TEXT, FIELD(crash.go_on), 0, 0, NULL,
+     "With --script: what goes on after a first crash, before a second."},
+    {"random", "N", CLI_CRASHTEST, OPTION_NUMBER, FIELD(crash.random_count), 1, 1000000, NULL,
+     "N scripts by chance.  One that fails is made as small as it can be."},
+    {"seed", "N", CLI_CRASHTEST, OPTION_NUMBER, FIELD(crash.seed), 0, INT64_MAX, NULL,
+     "Which ones; the next N have the numbers from this on.  Default 0."},
+    {"passes", "NAMES", CLI_CRASHTEST, OPTION_TEXT, FIELD(crash.passes), 0, 0, NULL,
+     "How each workload is explored: names of --list, with commas between; default: all."},
+    {"index", "KIND", CLI_CRASHTEST, OPTION_CHOICE, FIELD(crash.index), 0, 0, CRASH_INDEXES,
+     "Only the passes with an index in memory, or with LMDB on a RAM disk; default: any."},
+    {"crashes", "KIND", CLI_CRASHTEST, OPTION_CHOICE, FIELD(crash.crashes), 0, 0, CRASHES,
+     "power: what was not synced may be lost; kill: only the process dies; default: both."},
+    {"time", "SECONDS", CLI_CRASHTEST, OPTION_NUMBER, FIELD(crash.seconds), 1, 1000000, NULL,
+     "Stop after so long, with equal shares for all that is explored; default: no limit."},
+    {"jobs", "N", CLI_CRASHTEST, OPTION_NUMBER, FIELD(crash.jobs), 1, 256, NULL,
+     "Threads that check; default: one for each processor."},
+    {"keep-going", NULL, CLI_CRASHTEST, OPTION_FLAG, FIELD(crash.keeps_going), 0, 0, NULL,
+     "A violation does not end it; the first is told, all are counted."},
+    {"state", "LINE", CLI_CRASHTEST, OPTION_TEXT, FIELD(crash.state), 0, 0, NULL,
+     "Look at one state again: needs --workload or --script, and one of --passes."},
+    {"list", NULL, CLI_CRASHTEST, OPTION_FLAG, FIELD(crash.list), 0, 0, NULL,
+     "Print workloads, passes, steps of scripts, and what must hold."},
+    {"json", NULL, CLI_APPEND | READERS | CLI_LIST | CLI_DUMP | INSPECTORS | CLI_CRASHTEST,
+     OPTION_FLAG, FIELD(json), 0, 0, NULL,
+     "Print JSON: one object (append, crashtest), or one per line."},
+    {"quiet", NULL, CLI_APPEND | CLI_VERIFY | CLI_RECOVER | CLI_INDEX | CLI_CRASHTEST, OPTION_FLAG,
+     FIELD(quiet), 0, 0, NULL, "No progress, even at a terminal."},
     {"help", NULL, EVERY, OPTION_FLAG, FIELD(help), 0, 0, NULL, "Print this."},
 };
 
@@ -280,6 +310,8 @@ check_together(const struct cli_options *options)
     if (options->acks && options->durability == STRAND_WRITTEN)
         return strand_fail(STRAND_ERR_INVALID, "--acks tells what is durable: it does not go with "
                                                "--durability written");
+    if (options->crash.go_on != NULL && options->crash.script == NULL)
+        return strand_fail(STRAND_ERR_INVALID, "--then follows a script: it needs --script");
     if (options->dry_run && options->remove_saved)
         return strand_fail(STRAND_ERR_INVALID, "--dry-run changes nothing: it does not go with "
                                                "--remove-saved");

@@ -29,6 +29,7 @@ enum cli_command_id {
     CLI_CHECKPOINT = 1 << 11,
     CLI_DOCTOR = 1 << 12,
     CLI_INDEX = 1 << 13,
+    CLI_CRASHTEST = 1 << 14,
 };
 
 enum cli_operand { /* what may stand in the place of a command's operands */
@@ -44,6 +45,25 @@ enum cli_operand { /* what may stand in the place of a command's operands */
 enum cli_index_action { CLI_INDEX_NONE, CLI_INDEX_STAT, CLI_INDEX_VERIFY, CLI_INDEX_REBUILD };
 
 enum cli_input_kind { CLI_INPUT_LINES, CLI_INPUT_NDJSON, CLI_INPUT_LENGTH };
+
+/* Of crashtest; see struct crashtest_suite. */
+struct cli_crash_options {
+    const char *workload; /* NULL = not given, as the next four */
+    const char *script;
+    const char *go_on;
+    const char *passes; /* names between commas */
+    const char *state;
+    int64_t random_count;
+    int64_t seed;
+    int64_t seconds; /* 0 = no limit */
+    int64_t jobs;    /* 0 = one for each processor */
+    int32_t index;   /* enum cli_crash_index */
+    int32_t crashes; /* enum strand_crash_kind; 0 = both */
+    bool keeps_going;
+    bool list;
+};
+
+enum cli_crash_index { CLI_CRASH_ANY_INDEX, CLI_CRASH_MEMORY, CLI_CRASH_LMDB };
 
 struct cli_options {
     /* Operands; the strings are borrowed from argv. */
@@ -81,6 +101,7 @@ struct cli_options {
     bool dry_run;
     bool remove_saved;
     const char *index_directory; /* NULL = the data directory */
+    struct cli_crash_options crash;
 };
 
 struct cli_command {

@@ -98,6 +98,15 @@ cli_progress_update_logs(struct cli_progress *progress, uint32_t done, uint32_t 
 }
 
 void
+cli_progress_update_text(struct cli_progress *progress, const char *text)
+{
+    int64_t now;
+
+    if (is_due(progress, &now))
+        (void)fprintf(stderr, "\r%s\033[K", text);
+}
+
+void
 cli_progress_hide(struct cli_progress *progress)
 {
     if (progress->is_shown)

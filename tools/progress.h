@@ -27,6 +27,9 @@ void cli_progress_update(struct cli_progress *progress, uint64_t done);
 void cli_progress_update_logs(struct cli_progress *progress, uint32_t done, uint32_t total,
                               uint64_t done_bytes);
 
+/* TEXT says how far it is. */
+void cli_progress_update_text(struct cli_progress *progress, const char *text);
+
 /* Wipe it out, so that something else can be printed; it comes back. */
 void cli_progress_hide(struct cli_progress *progress);
 

@@ -85,6 +85,14 @@ static const struct cli_command COMMANDS[] = {
      "and\n"
      "tells what the new one holds.",
      cli_run_index},
+    {CLI_CRASHTEST, "crashtest", CLI_OPERAND_NONE, "",
+     "let the power go at every moment, and look what is left",
+     "Runs small workloads on a simulated disk in memory, works out all that a disk may hold when\n"
+     "the power goes, the process dies or a call fails at any moment, lets recovery open each of "
+     "these\n"
+     "states, and holds what it serves against what was promised.  Needs no data directory.\n"
+     "Exits with 1 when something does not hold, and prints the arguments that show it again.",
+     cli_run_crashtest},
     {CLI_TRUNCATE, "truncate", CLI_OPERAND_LOG, "TOPIC[/PARTITION]", "remove the newest records",
      "Removes the records from --to OFFSET on, and with them the whole batch that OFFSET is in.",
      cli_run_truncate},
@@ -121,8 +129,8 @@ print_overview(FILE *stream)
     (void)fprintf(
         stream,
         "  %-10s %-26s %s\n"
-        "\nEach command works on a data directory: --data DIR, or STRANDLINE_DATA of the\n"
-        "environment.  PARTITION is 0 when it is left out.\n\n%s",
+        "\nEach command but dump and crashtest works on a data directory: --data DIR, or\n"
+        "STRANDLINE_DATA of the environment.  PARTITION is 0 when it is left out.\n\n%s",
         "help", "[COMMAND]", "explain a command and its options", EXIT_CODES);
 }
 

@@ -20,7 +20,7 @@ expect() {
 "$strandline" help >overview
 "$strandline" --help | cmp overview - || fail "--help is not help"
 for command in append read tail list dump verify truncate trim delete recover epochs checkpoint \
-    doctor index; do
+    doctor index crashtest; do
     grep -q "^  $command " overview || fail "help does not name $command"
     "$strandline" help "$command" >help
     "$strandline" "$command" --help | cmp help - || fail "$command --help is not help $command"

@@ -2,9 +2,10 @@
  * LMDB reads to the end and bears to be written.
  *
  * A signal inside LMDB is a finding about the checker.  Linked with clang's fuzzer it is
- * fuzz_lmdb_check; with mutate_lmdb_check.c a test that needs no fuzzer.
+ * fuzz_lmdb_check; with mutate.c a test that needs no fuzzer.  Its inputs are made by LMDB each
+ * time: a corpus of them would be large.
  */
-#include "fuzz/fuzz_lmdb_check.h"
+#include "fuzz/fuzz.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,9 @@
 #include "index/index.h"
 #include "strandline/fs.h"
 #include "support/index_audit.h"
+#include "support/index_fixture.h"
+#include "support/lmdb_image.h"
+#include "support/scratch.h"
 
 static void
 store(const char *path, const uint8_t *data, size_t size)
@@ -84,4 +88,31 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (strand_index_remove_files(options.fs, path) != STRAND_OK)
         abort();
     return 0;
+}
+
+/* An index of so many logs, some of them removed, in a few commits; 0: a new one. */
+bool
+fuzz_make_seed(unsigned number, struct strand_buffer *out)
+{
+    static const uint32_t logs[] = {0, 1, 7, 30};
+    size_t size;
+
+    if (number >= sizeof logs / sizeof *logs)
+        return false;
+    scratch_create();
+    struct strand_index *index = index_open(INDEX_LMDB);
+    for (uint32_t log = 1; log <= logs[number]; log++) {
+        struct strand_index_batch *batch = index_begin(index);
+
+        index_put_pairs(batch, index_id(log), 0, 0, 1, 40 * log);
+        if (log % 3 == 0)
+            FUZZ_MUST(strand_index_remove_log(batch, index_id(log - 1)) == STRAND_OK);
+        index_commit(index, batch);
+    }
+    strand_index_close(index);
+    uint8_t *seed = lmdb_image_load(&size);
+    scratch_remove();
+    fuzz_put(out, seed, size);
+    free(seed);
+    return true;
 }
