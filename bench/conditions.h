@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BENCH_CONDITIONS_MAX = 24, BENCH_CONDITION_SIZE = 96 };
+enum { BENCH_CONDITIONS_MAX = 32, BENCH_CONDITION_SIZE = 96 };
 
 struct bench_condition {
     const char *name; /* static; with underscores */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "bench/peers.h"
 #include "tools/doctor.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -121,6 +122,27 @@ add_file_system(struct bench_environment *environment, const struct cli_doctor_f
         warn(environment, "this ext4 has no journal, users' have: syncs are cheaper here");
 }
 
+/* Also which are not here: a table that lacks one does not say why. */
+static void
+add_peers(struct bench_conditions *facts)
+{
+    char here[BENCH_CONDITION_SIZE] = "";
+    char absent[BENCH_CONDITION_SIZE] = "";
+
+    for (size_t i = 0; i < BENCH_PEER_COUNT; i++) {
+        const struct bench_peer *peer = &bench_peers[i];
+        char *list = peer->side != NULL ? here : absent;
+        size_t used = strlen(list);
+
+        (void)snprintf(list + used, BENCH_CONDITION_SIZE - used, "%s%s%s%s", used > 0 ? ", " : "",
+                       peer->name, peer->side != NULL ? " " : "",
+                       peer->side != NULL ? peer->version() : "");
+    }
+    bench_conditions_add_text(facts, "peers", here);
+    if (absent[0] != '\0')
+        bench_conditions_add_text(facts, "peers_absent", absent);
+}
+
 static void
 add_build(struct bench_environment *environment)
 {
@@ -130,6 +152,7 @@ add_build(struct bench_environment *environment)
     bench_conditions_add_text(facts, "liblz4", BENCH_LZ4_VERSION);
     if (BENCH_LMDB_VERSION[0] != '\0') /* not every package tells */
         bench_conditions_add_text(facts, "lmdb", BENCH_LMDB_VERSION);
+    add_peers(facts);
     bench_conditions_add_text(facts, "build", BENCH_BUILD_TYPE);
 #if defined(__VERSION__)
     bench_conditions_add_text(facts, "compiler", __VERSION__);

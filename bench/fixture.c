@@ -6,9 +6,9 @@
 #include "base/error.h"
 #include "bench/measures.h"
 #include "bench/side.h"
+#include "bench/stop.h"
 #include "strandline/engine.h"
 #include "strandline/log.h"
-#include "tools/interrupt.h"
 
 static int
 append_all(struct bench_fixture *fixture, int64_t batch_count)
@@ -22,7 +22,7 @@ append_all(struct bench_fixture *fixture, int64_t batch_count)
         int status = bench_side_strandline.append(fixture->store, 0, batch);
         if (status != STRAND_OK)
             return status;
-        if (cli_interrupt_is_wanted())
+        if (bench_stop_is_wanted())
             return STRAND_END;
         fixture->end_offset += (int64_t)batch->record_count;
     }

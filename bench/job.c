@@ -5,6 +5,7 @@
 #include "bench/environment.h"
 #include "bench/measures.h"
 #include "bench/report.h"
+#include "bench/stop.h"
 #include "strandline/engine.h"
 #include "strandline/log.h"
 
@@ -44,7 +45,7 @@ bench_job_describe(const struct bench_job *job, const struct bench_case *one,
     static const char *const PREPARATIONS[] = {"auto", "none", "reserve", "zero"};
     static const char *const INDEXES[] = {"auto", "lmdb", "memory", "none"};
     static const unsigned WRITERS =
-        BENCH_APPEND | BENCH_COMMIT | BENCH_ROLLS | BENCH_PARTITIONS | BENCH_INDEX;
+        BENCH_APPEND | BENCH_COMMIT | BENCH_ROLLS | BENCH_PARTITIONS | BENCH_INDEX | BENCH_COMPARE;
     const struct bench_options *options = job->options;
     struct bench_conditions *conditions = out_conditions;
 
@@ -91,27 +92,31 @@ print(const struct bench_job *job, const struct bench_match *match)
 
 int
 bench_job_finish(const struct bench_job *job, struct bench_contestant *contestants, size_t count,
-                 bool is_comparison)
+                 enum bench_comparison comparison)
 {
     struct bench_match match = {
         .measure = job->measure->name,
         .contestants = contestants,
         .contestant_count = count,
         .runs = (size_t)job->options->runs,
-        .limit_ns = job->options->limit_seconds * NS_PER_SECOND,
-        .is_comparison = is_comparison,
+        .limit_ns = bench_stop_left_ns(),
+        .comparison = comparison,
     };
     char message[STRAND_ERROR_MESSAGE_SIZE_MAX];
 
     if (count == 0)
         return strand_fail(STRAND_ERR_INVALID, "--sides leaves nothing to measure");
     int status = bench_match_run(&match);
-    if (status != STRAND_OK)
+    if (status == STRAND_OK && contestants[0].run_count == 0)
+        status = STRAND_END;
+    else if (status != STRAND_OK)
         (void)snprintf(message, sizeof message, "%s", strand_error_message());
     print(job, &match);
-    if (match.is_cut_short)
+    if (match.is_cut_short && status == STRAND_OK)
         bench_say("%s: cut short after %zu of %zu runs", match.measure, contestants[0].run_count,
                   match.runs);
     bench_match_deinit(&match);
-    return status == STRAND_OK ? STRAND_OK : strand_fail(status, "%s", message);
+    if (status == STRAND_OK || status == STRAND_END)
+        return status;
+    return strand_fail(status, "%s", message);
 }

@@ -9,7 +9,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/thread.h"
-#include "tools/interrupt.h"
+#include "bench/stop.h"
 
 #define NS_PER_SECOND INT64_C(1000000000)
 
@@ -73,7 +73,7 @@ work_closed(struct worker *worker, int64_t start_ns)
 
         if (is_sample && !is_timed)
             now = strand_thread_now_ns();
-        if (is_sample && (now >= end_ns || cli_interrupt_is_wanted()))
+        if (is_sample && (now >= end_ns || bench_stop_is_wanted()))
             break;
         int status = load->step(load->context, worker->number, worker->step_count);
         if (status != STRAND_OK)
@@ -97,7 +97,7 @@ work_open(struct worker *worker, int64_t start_ns)
     double interval_ns = (double)NS_PER_SECOND / load->rate;
     int64_t end_ns = start_ns + load->duration_ns;
 
-    while (worker->step_count < step_count && !cli_interrupt_is_wanted()) {
+    while (worker->step_count < step_count && !bench_stop_is_wanted()) {
         double place = (double)(worker->step_count * load->thread_count + worker->number);
         int64_t due_ns = start_ns + (int64_t)(place * interval_ns);
 
@@ -196,7 +196,7 @@ bench_load_run(const struct bench_load *load, struct bench_histogram *latency,
     strand_mutex_deinit(&crew.lock);
     free(workers);
     *out_result = result;
-    if (status == STRAND_OK && cli_interrupt_is_wanted())
+    if (status == STRAND_OK && bench_stop_is_wanted())
         return STRAND_END;
     return status;
 }

@@ -8,7 +8,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/thread.h"
-#include "tools/interrupt.h"
+#include "bench/stop.h"
 
 static void
 show_progress(const struct bench_match *match, size_t round, const struct bench_contestant *next)
@@ -33,7 +33,7 @@ run_round(struct bench_match *match, size_t round, int64_t end_ns, int64_t *dura
         struct bench_outcome *outcome = &contestant->outcomes[contestant->run_count];
         int64_t start = strand_thread_now_ns();
 
-        if (cli_interrupt_is_wanted() || (match->limit_ns > 0 && start + durations[i] > end_ns))
+        if (bench_stop_is_wanted() || (match->limit_ns > 0 && start + durations[i] > end_ns))
             return STRAND_END;
         show_progress(match, round, contestant);
         int status = contestant->run(contestant->context, outcome);
@@ -152,7 +152,8 @@ is_pair(const struct bench_match *match, size_t first, size_t second)
 
     if (one->case_number == other->case_number)
         return is_first_side && second > first;
-    return other->case_number == 0 && one->side == other->side;
+    return match->comparison == BENCH_COMPARES_ALL && other->case_number == 0 &&
+           one->side == other->side;
 }
 
 void
@@ -164,7 +165,7 @@ bench_match_visit(const struct bench_match *match, double seconds_min, bench_row
 
     for (size_t i = 0; i < count; i++)
         visit_figures(&contestants[i], NULL, seconds_min, visit, context);
-    for (size_t i = 0; i < count && match->is_comparison; i++)
+    for (size_t i = 0; i < count && match->comparison != BENCH_COMPARES_NOTHING; i++)
         for (size_t k = 0; k < count; k++)
             if (is_pair(match, i, k))
                 visit_figures(&contestants[i], &contestants[k], seconds_min, visit, context);

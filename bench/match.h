@@ -32,15 +32,21 @@ struct bench_contestant {
     size_t run_count;
 };
 
+enum bench_comparison {
+    BENCH_COMPARES_NOTHING,
+    BENCH_COMPARES_SIDES, /* ratios within a case */
+    BENCH_COMPARES_ALL,   /* also of a side to itself in the first case */
+};
+
 struct bench_match {
     const char *measure;
     struct bench_contestant *contestants; /* borrowed */
     size_t contestant_count;
-    size_t runs;                    /* wanted of each, at most BENCH_RUNS_MAX */
-    int64_t limit_ns;               /* no run is begun that would probably end later; 0: no limit */
-    bool is_comparison;             /* ratios mean something */
-    struct bench_outcome *outcomes; /* owned */
-    bool is_cut_short;              /* by the limit or an interrupt */
+    size_t runs;      /* wanted of each, at most BENCH_RUNS_MAX */
+    int64_t limit_ns; /* no run is begun that would probably end later; 0: no limit */
+    enum bench_comparison comparison; /* which ratios mean something */
+    struct bench_outcome *outcomes;   /* owned */
+    bool is_cut_short;                /* by the limit or an interrupt */
 };
 
 /* Run all of it.  STRAND_OK also when it was cut short; after a failure, too, what was measured
@@ -63,8 +69,8 @@ struct bench_row {
 typedef void bench_row_fn(void *context, const struct bench_row *row);
 
 /* Visit every figure of every contestant, then the ratios: of the first side of a case to each
- * other one, and of a side to itself in the first case.  Rates that took less than SECONDS_MIN in
- * one run are withheld. */
+ * other one, and of a side to itself in the first case, as the match compares.  Rates that took
+ * less than SECONDS_MIN in one run are withheld. */
 void bench_match_visit(const struct bench_match *match, double seconds_min, bench_row_fn *visit,
                        void *context);
 

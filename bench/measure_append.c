@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "bench/histogram.h"
 #include "bench/measures.h"
+#include "bench/peers.h"
 #include "bench/scratch.h"
 #include "bench/writing.h"
 #include "strandline/engine.h"
@@ -79,6 +80,27 @@ add_contestant(struct field *field, const struct entry *entry, size_t case_numbe
         bench_conditions_add_number(&contestant->conditions, "other_logs", options->others);
 }
 
+/* Where peers can be asked the same. */
+static bool
+is_with_peers(enum bench_measure_id measure)
+{
+    return measure == BENCH_APPEND || measure == BENCH_COMMIT || measure == BENCH_ROLLS;
+}
+
+static void
+add_peers(struct field *field, size_t case_number)
+{
+    const struct bench_options *options = field->job->options;
+
+    for (size_t i = 0; i < BENCH_PEER_COUNT && is_with_peers(field->job->measure->id); i++) {
+        const struct bench_side *side = bench_peers[i].side;
+        const struct entry entry = {bench_peers[i].name, side, false, STRAND_INDEX_AUTO};
+
+        if (side != NULL && bench_options_has_side(options, entry.name, false))
+            add_contestant(field, &entry, case_number);
+    }
+}
+
 static void
 add_case(struct field *field, size_t case_number)
 {
@@ -92,6 +114,7 @@ add_case(struct field *field, size_t case_number)
         {strandline->name, is_index ? NULL : strandline, true, STRAND_INDEX_AUTO},
         {"raw", is_index ? NULL : &bench_side_raw, other == NULL, STRAND_INDEX_AUTO},
         {"raw-synced", is_index ? NULL : &bench_side_raw_synced, false, STRAND_INDEX_AUTO},
+        {"codec", is_index ? NULL : &bench_side_codec, false, STRAND_INDEX_AUTO},
         {"lmdb", is_index ? strandline : NULL, true, STRAND_INDEX_LMDB},
         {"memory", is_index ? strandline : NULL, false, STRAND_INDEX_MEMORY},
         {"none", is_index ? strandline : NULL, true, STRAND_INDEX_NONE},
@@ -105,6 +128,7 @@ add_case(struct field *field, size_t case_number)
              bench_options_has_side(options, entry->name, entry->is_default)))
             add_contestant(field, entry, case_number);
     }
+    add_peers(field, case_number);
 }
 
 static int
@@ -158,7 +182,8 @@ bench_run_append(const struct bench_job *job)
     if (status == STRAND_OK)
         status = prepare(&field);
     if (status == STRAND_OK)
-        status = bench_job_finish(job, field.contestants, field.contestant_count, true);
+        status =
+            bench_job_finish(job, field.contestants, field.contestant_count, BENCH_COMPARES_ALL);
     discard(&field);
     return status;
 }

@@ -1,7 +1,8 @@
 /* bench/measure_partitions.c -- What many logs cost: an append, opening, memory, descriptors.
  *
  * First appends go round all logs; then the engine is closed and opened again, and what it holds is
- * counted while nobody uses it.
+ * counted while nobody uses it.  Beside it, what the same appends cost a file system alone: its own
+ * cost of a file grows with their number.
  */
 #include <stdlib.h>
 
@@ -14,6 +15,8 @@
 #include "bench/writing.h"
 #include "strandline/engine.h"
 #include "strandline/log.h"
+
+enum { SIDE_COUNT = 2 };
 
 struct usage {
     int64_t heap_bytes;
@@ -114,27 +117,28 @@ run_partitions(void *context, struct bench_outcome *out_outcome)
                       1 / bench_outcome_find(&appends, "appends")->value);
     bench_outcome_add(out_outcome, "p99 of an append", BENCH_SECONDS,
                       bench_outcome_find(&appends, "p99")->value);
-    return measure_idle(writing, out_outcome);
+    return writing->side == &bench_side_strandline ? measure_idle(writing, out_outcome) : STRAND_OK;
 }
 
 struct field {
     struct bench_histogram latency;
     struct bench_payload payloads[BENCH_LIST_MAX];
-    struct bench_writing writings[BENCH_LIST_MAX];
-    struct bench_contestant contestants[BENCH_LIST_MAX];
+    size_t payload_count;
+    struct bench_writing writings[BENCH_LIST_MAX * SIDE_COUNT];
+    struct bench_contestant contestants[BENCH_LIST_MAX * SIDE_COUNT];
     size_t count;
 };
 
-static int
-add_case(const struct bench_job *job, struct field *field)
+static void
+add_contestant(const struct bench_job *job, struct field *field, size_t number,
+               const struct bench_side *side)
 {
-    size_t number = field->count;
-    struct bench_writing *writing = &field->writings[number];
-    struct bench_contestant *contestant = &field->contestants[number];
+    struct bench_writing *writing = &field->writings[field->count];
+    struct bench_contestant *contestant = &field->contestants[field->count++];
 
     *writing = (struct bench_writing){
         .job = job,
-        .side = &bench_side_strandline,
+        .side = side,
         .options = *job->options,
         .one = bench_options_case(job->options, number),
         .payload = &field->payloads[number],
@@ -142,16 +146,29 @@ add_case(const struct bench_job *job, struct field *field)
         .is_always_kept = true,
     };
     *contestant = (struct bench_contestant){
-        .side = bench_side_strandline.name,
+        .side = side->name,
         .case_number = number,
         .run = run_partitions,
         .context = writing,
     };
     bench_job_describe(job, &writing->one, &contestant->conditions);
-    int status =
-        bench_payload_create(job->options, &writing->one, job->scratch, &field->payloads[number]);
-    field->count += status == STRAND_OK;
-    return status;
+}
+
+static int
+add_case(const struct bench_job *job, struct field *field, size_t number)
+{
+    static const struct bench_side *const SIDES[SIDE_COUNT] = {&bench_side_strandline,
+                                                               &bench_side_raw};
+    struct bench_case one = bench_options_case(job->options, number);
+
+    int status = bench_payload_create(job->options, &one, job->scratch, &field->payloads[number]);
+    if (status != STRAND_OK)
+        return status;
+    field->payload_count = number + 1;
+    for (size_t i = 0; i < SIDE_COUNT; i++)
+        if (bench_options_has_side(job->options, SIDES[i]->name, true))
+            add_contestant(job, field, number, SIDES[i]);
+    return STRAND_OK;
 }
 
 int
@@ -167,12 +184,12 @@ bench_run_partitions(const struct bench_job *job)
         status = strand_fail(STRAND_ERR_INVALID, "partitions measures at most %d cases at a time",
                              BENCH_LIST_MAX);
     for (size_t i = 0; i < case_count && status == STRAND_OK; i++)
-        status = add_case(job, field);
+        status = add_case(job, field, i);
     if (status == STRAND_OK)
         status = bench_scratch_warm(job->scratch, job->options->bytes);
     if (status == STRAND_OK)
-        status = bench_job_finish(job, field->contestants, field->count, true);
-    for (size_t i = 0; i < field->count; i++)
+        status = bench_job_finish(job, field->contestants, field->count, BENCH_COMPARES_ALL);
+    for (size_t i = 0; i < field->payload_count; i++)
         bench_payload_deinit(&field->payloads[i]);
     free(field);
     return status;

@@ -6,8 +6,8 @@
 #include "base/thread.h"
 #include "bench/fixture.h"
 #include "bench/measures.h"
+#include "bench/stop.h"
 #include "strandline/log.h"
-#include "tools/interrupt.h"
 
 enum { COPY_SIZE = 16 << 10, SIDE_COUNT = 4 };
 
@@ -49,7 +49,7 @@ fetch_all(const struct scan *scan, bool checks_crc, bool copies, int64_t *bytes)
         *bytes += (int64_t)fetch.size;
         offset = fetch.next_offset;
         strand_fetch_release(&fetch);
-        if (cli_interrupt_is_wanted())
+        if (bench_stop_is_wanted())
             return STRAND_END;
     }
     return STRAND_OK;
@@ -94,7 +94,7 @@ walk_records(const struct scan *scan, int64_t *bytes)
         *bytes +=
             (int64_t)scan->fixture->payload.batches[(size_t)i % scan->fixture->payload.batch_count]
                 .encoded_size;
-    return cli_interrupt_is_wanted() ? STRAND_END : STRAND_OK;
+    return bench_stop_is_wanted() ? STRAND_END : STRAND_OK;
 }
 
 static int
@@ -145,7 +145,7 @@ run_sides(const struct bench_job *job, struct bench_fixture *fixture, void *cont
         bench_job_describe(job, &one, &contestants[count].conditions);
         count++;
     }
-    return bench_job_finish(job, contestants, count, true);
+    return bench_job_finish(job, contestants, count, BENCH_COMPARES_ALL);
 }
 
 int

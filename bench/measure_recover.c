@@ -2,8 +2,8 @@
  * writer, and, for comparison, how long reading the same files takes.
  *
  * The writer is a child process that appends and ends without closing: what it wrote is in the
- * kernel's hands, as after a crash of a program.  Each run has a new one; it appends little to what
- * is there.
+ * kernel's hands, as after a crash of a program.  Each run has a new one; it appends a batch to
+ * each log, in the place of the last one's.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,9 +20,9 @@
 #include "bench/report.h"
 #include "bench/scratch.h"
 #include "bench/side.h"
+#include "bench/stop.h"
 #include "strandline/engine.h"
 #include "strandline/log.h"
-#include "tools/interrupt.h"
 
 enum { SIDE_COUNT = 3, READ_SIZE = 1 << 20 };
 
@@ -32,74 +32,117 @@ struct recovery {
     struct bench_payload payload;
     char directory[BENCH_PATH_SIZE];
     bool is_filled;
-    uint8_t *buffer; /* READ_SIZE */
+    int64_t batch_count; /* that it is filled with, all logs together */
+    uint8_t *buffer;     /* READ_SIZE */
 };
 
-/* ---- The writer that dies ---- */
+/* ---- Writers ---- */
 
+/* Append COUNT batches to the logs by turns. */
 static int
-append_rounds(const struct recovery *recovery, void *store, int64_t batch_count)
+append_rounds(const struct recovery *recovery, void *store, int64_t count)
 {
-    for (int64_t i = 0; i < batch_count; i++) {
+    for (int64_t i = 0; i < count; i++) {
         size_t batch = (size_t)i % recovery->payload.batch_count;
         int status = bench_side_strandline.append(store, (uint32_t)(i % recovery->one.logs),
                                                   &recovery->payload.batches[batch]);
         if (status != STRAND_OK)
             return status;
-        if (cli_interrupt_is_wanted())
+        if (bench_stop_is_wanted())
             return STRAND_END;
     }
     return STRAND_OK;
 }
 
-/* In a process of its own: append BATCH_COUNT batches, round the logs, and do not close.  Returns
- * an exit code. */
 static int
-write_and_die(const struct recovery *recovery, int64_t batch_count)
+open_store(const struct recovery *recovery, void **out_store)
 {
     struct bench_options options = *recovery->job->options;
     const struct bench_setup setup = {
         .directory = recovery->directory,
+        .is_kept = true,
         .log_count = (uint32_t)recovery->one.logs,
         .bytes = options.bytes,
         .segment_bytes = recovery->one.segment_bytes,
         .payload = &recovery->payload,
         .options = &options,
     };
-    void *store;
 
     options.durability = STRAND_WRITTEN;
-    int status = bench_side_strandline.open(&setup, &store);
+    return bench_side_strandline.open(&setup, out_store);
+}
+
+/* What every run begins with: logs that were closed cleanly. */
+static int
+fill(struct recovery *recovery)
+{
+    int64_t count = recovery->job->options->bytes / (int64_t)recovery->payload.batches[0].user_size;
+    void *store;
+
+    if (recovery->is_filled)
+        return STRAND_OK;
+    recovery->batch_count = count > recovery->one.logs ? count : recovery->one.logs;
+    int status = open_store(recovery, &store);
+    if (status != STRAND_OK)
+        return status;
+    status = append_rounds(recovery, store, recovery->batch_count);
+    int closed = bench_side_strandline.close(store);
+    recovery->is_filled = status == STRAND_OK && closed == STRAND_OK;
+    return status == STRAND_OK ? closed : status;
+}
+
+/* Take back what the last writer has appended: logs do not grow from run to run. */
+static int
+cut_back(const struct recovery *recovery, void *store)
+{
+    int64_t logs = recovery->one.logs;
+
+    for (int64_t i = 0; i < logs; i++) {
+        int64_t batches = recovery->batch_count / logs + (i < recovery->batch_count % logs);
+        int64_t end = batches * (int64_t)recovery->payload.batches[0].record_count;
+
+        int status = strand_log_truncate(bench_strandline_log(store, (uint32_t)i), end, NULL);
+        if (status != STRAND_OK)
+            return status;
+        if (bench_stop_is_wanted())
+            return STRAND_END;
+    }
+    return STRAND_OK;
+}
+
+/* In a process of its own: append a batch to each log, and do not close.  Returns an exit code. */
+static int
+write_and_die(const struct recovery *recovery)
+{
+    void *store;
+
+    int status = open_store(recovery, &store);
     if (status == STRAND_OK)
-        status = append_rounds(recovery, store, batch_count);
+        status = cut_back(recovery, store);
+    if (status == STRAND_OK)
+        status = append_rounds(recovery, store, recovery->one.logs);
     if (status != STRAND_OK && status != STRAND_END)
         bench_say("writer: %s", strand_error_message());
     return status == STRAND_OK ? 0 : 1;
 }
 
 static int
-crash(struct recovery *recovery)
+crash(const struct recovery *recovery)
 {
-    int64_t batch_count = recovery->one.logs;
-    int64_t bytes = recovery->job->options->bytes;
     int result;
 
-    if (!recovery->is_filled &&
-        bytes / (int64_t)recovery->payload.batches[0].user_size > batch_count)
-        batch_count = bytes / (int64_t)recovery->payload.batches[0].user_size;
     pid_t child = fork();
     if (child < 0)
         return strand_fail_code(errno, "start a writer");
     if (child == 0)
-        _exit(write_and_die(recovery, batch_count));
+        _exit(write_and_die(recovery));
     while (waitpid(child, &result, 0) < 0)
         if (errno != EINTR)
             return strand_fail_code(errno, "wait for the writer");
-    if (cli_interrupt_is_wanted())
+    if (bench_stop_is_wanted())
         return STRAND_END;
     if (!WIFEXITED(result) || WEXITSTATUS(result) != 0)
         return strand_fail(STRAND_ERR_FAILED, "the writer has failed");
-    recovery->is_filled = true;
     return STRAND_OK;
 }
 
@@ -172,19 +215,12 @@ run_unclean(void *context, struct bench_outcome *out_outcome)
 {
     struct recovery *recovery = context;
 
-    int status = crash(recovery);
+    int status = fill(recovery);
+    if (status == STRAND_OK)
+        status = crash(recovery);
     if (status == STRAND_OK)
         status = forget(recovery);
     return status == STRAND_OK ? open_engine(recovery, out_outcome) : status;
-}
-
-/* Files are left clean by every other side; without one a writer makes them first. */
-static int
-fill(struct recovery *recovery)
-{
-    struct bench_outcome ignored = {.count = 0};
-
-    return recovery->is_filled ? STRAND_OK : run_unclean(recovery, &ignored);
 }
 
 static int
@@ -301,7 +337,7 @@ bench_run_recover(const struct bench_job *job)
     for (size_t i = 0; i < case_count && status == STRAND_OK; i++)
         status = add_case(job, field, i);
     if (status == STRAND_OK)
-        status = bench_job_finish(job, field->contestants, field->count, true);
+        status = bench_job_finish(job, field->contestants, field->count, BENCH_COMPARES_ALL);
     for (size_t i = 0; i < field->recovery_count; i++)
         bench_payload_deinit(&field->recoveries[i].payload);
     free(field);

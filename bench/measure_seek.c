@@ -149,7 +149,7 @@ run_sides(const struct bench_job *job, struct bench_fixture *fixture, void *cont
         bench_conditions_add_number(&contestants[count].conditions, "offsets", places.count);
         count++;
     }
-    return bench_job_finish(job, contestants, count, false);
+    return bench_job_finish(job, contestants, count, BENCH_COMPARES_NOTHING);
 }
 
 int

@@ -5,6 +5,7 @@
  *     measure_read.c        read: a scan            measure_tail.c        from append to reader
  *     measure_seek.c        by offset, by time      measure_recover.c     opening
  *     measure_partitions.c  many logs               measure_limits.c      what the machine can do
+ *     measure_compare.c     other libraries
  */
 #ifndef STRAND_BENCH_MEASURES_H
 #define STRAND_BENCH_MEASURES_H
@@ -41,14 +42,15 @@ int bench_run_seek(const struct bench_job *job);
 int bench_run_recover(const struct bench_job *job);
 int bench_run_partitions(const struct bench_job *job);
 int bench_run_limits(const struct bench_job *job);
+int bench_run_compare(const struct bench_job *job);
 
 /* ---- For measurements ---- */
 
-/* Let CONTESTANTS run by turns and print the result, also of what was measured before an interrupt
- * or a failure. */
+/* Let CONTESTANTS run by turns and print the result, also of what was measured before an interrupt,
+ * the limit or a failure.  STRAND_END: nothing was. */
 STRAND_MUST_USE int bench_job_finish(const struct bench_job *job,
                                      struct bench_contestant *contestants, size_t count,
-                                     bool is_comparison);
+                                     enum bench_comparison comparison);
 
 /* How long a run is to be measured for. */
 int64_t bench_job_duration_ns(const struct bench_job *job);

@@ -17,7 +17,7 @@
 enum {
     WRITERS = BENCH_APPEND | BENCH_COMMIT | BENCH_ROLLS | BENCH_PARTITIONS | BENCH_INDEX,
     WITH_RECORDS = WRITERS | BENCH_READ | BENCH_TAIL | BENCH_SEEK | BENCH_RECOVER | BENCH_LIMITS,
-    EVERY = WITH_RECORDS,
+    EVERY = WITH_RECORDS | BENCH_COMPARE,
     COMPRESSED = WITH_RECORDS & ~(unsigned)BENCH_LIMITS,
     THREADED = BENCH_APPEND | BENCH_COMMIT | BENCH_INDEX,
     TIMED = EVERY & ~(unsigned)(BENCH_RECOVER),
@@ -37,11 +37,15 @@ static const struct bench_option OPTIONS[] = {
     {"seconds", "N", TIMED, BENCH_OPTION_NUMBER, FIELD(seconds), 1, 3600, NULL,
      "How long a run is measured for.  Rates need a second at least."},
     {"limit-seconds", "N", EVERY, BENCH_OPTION_NUMBER, FIELD(limit_seconds), 1, INT32_MAX, NULL,
-     "Begin no run that would probably end later than this; what was measured is printed."},
+     "End after so long: a run that would probably take longer is not begun, one that does is "
+     "given "
+     "up; what was measured is printed."},
     {"sides", "NAMES", EVERY, BENCH_OPTION_TEXT, FIELD(sides), 0, 0, NULL,
      "Which sides to measure, with commas between them; without it: those marked *."},
-    {"record-bytes", "LIST", WITH_RECORDS, BENCH_OPTION_BYTES_LIST, FIELD(record_bytes), 16,
-     64 << 20, NULL, "Sizes of a record's value."},
+    {"works", "NAMES", BENCH_COMPARE, BENCH_OPTION_TEXT, FIELD(works), 0, 0, NULL,
+     "What to compare, with commas; without it: everything."},
+    {"record-bytes", "LIST", EVERY, BENCH_OPTION_BYTES_LIST, FIELD(record_bytes), 16, 64 << 20,
+     NULL, "Sizes of a record's value."},
     {"batch-records", "LIST", WITH_RECORDS & ~(unsigned)BENCH_TAIL, BENCH_OPTION_NUMBER_LIST,
      FIELD(batch_records), 1, 1 << 20, NULL, "Records in a batch, which one append takes."},
     {"threads", "LIST", THREADED, BENCH_OPTION_NUMBER_LIST, FIELD(threads), 1, 256, NULL,
@@ -62,8 +66,8 @@ static const struct bench_option OPTIONS[] = {
      FIELD(durability), 0, 0, DURABILITIES,
      "written: an append returns when the kernel has the records; durable: when they "
      "survive loss of power."},
-    {"preparation", "MODE", WRITERS | BENCH_LIMITS, BENCH_OPTION_CHOICE, FIELD(preparation), 0, 0,
-     PREPARATIONS,
+    {"preparation", "MODE", WRITERS | BENCH_LIMITS | BENCH_COMPARE, BENCH_OPTION_CHOICE,
+     FIELD(preparation), 0, 0, PREPARATIONS,
      "Space in front of a log's end: auto, none, reserve, zero.  Side raw prepares "
      "before the clock starts; for it auto means zero if appends are durable, else none."},
     {"rate", "N", BENCH_APPEND | BENCH_COMMIT | BENCH_ROLLS | BENCH_TAIL, BENCH_OPTION_NUMBER,

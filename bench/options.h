@@ -25,11 +25,12 @@ enum bench_measure_id {
     BENCH_PARTITIONS = 1 << 7,
     BENCH_INDEX = 1 << 8,
     BENCH_LIMITS = 1 << 9,
+    BENCH_COMPARE = 1 << 10,
 };
 
 enum bench_beside { BENCH_BESIDE_NOTHING, BENCH_BESIDE_BULK, BENCH_BESIDE_DIRTY };
 
-enum { BENCH_LIST_MAX = 12, BENCH_SIDES_MAX = 8 };
+enum { BENCH_LIST_MAX = 12, BENCH_SIDES_MAX = 12 };
 
 struct bench_list {
     int64_t values[BENCH_LIST_MAX];
@@ -46,6 +47,7 @@ struct bench_options {
     bool quick;
     bool help;
     const char *sides; /* names with commas; NULL = the measurement's */
+    const char *works; /* the same of what is compared */
 
     /* Lists: each value is a case. */
     struct bench_list record_bytes;
@@ -101,8 +103,12 @@ struct bench_case bench_options_case(const struct bench_options *options, size_t
 /* Is NAME among the sides wanted?  WANTED: by default. */
 bool bench_options_has_side(const struct bench_options *options, const char *name, bool is_default);
 
-/* STRAND_ERR_INVALID when --sides names one that is not in NAMES (COUNT of them). */
-STRAND_MUST_USE int bench_options_check_sides(const struct bench_options *options,
-                                              const char *const *names, size_t count);
+bool bench_options_has_work(const struct bench_options *options, const char *name);
+
+/* STRAND_ERR_INVALID when LIST, the value of --OPTION, names a KIND that is not in NAMES (COUNT of
+ * them).  LIST may be NULL. */
+STRAND_MUST_USE int bench_options_check_names(const char *option, const char *kind,
+                                              const char *list, const char *const *names,
+                                              size_t count);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "bench/options_internal.h"
+#include "bench/peers.h"
 #include "strandline/engine.h"
 #include "strandline/log.h"
 
@@ -75,13 +76,30 @@ bench_options_init(enum bench_measure_id measure, struct bench_options *out_opti
         .preparation = STRAND_PREPARE_AUTO,
         .others = 9999,
     };
-    if ((WRITERS & (unsigned)measure) != 0)
+    if (measure == BENCH_COMPARE)
+        out_options->bytes = INT64_C(2) << 30;
+    else if ((WRITERS & (unsigned)measure) != 0)
         set_writer_defaults(measure, out_options);
     else
         set_reader_defaults(measure, out_options);
 }
 
 /* ---- What goes together ---- */
+
+/* Is NAME, of SIZE, an item of LIST? */
+static bool
+is_listed(const char *list, const char *name, size_t size)
+{
+    for (;;) {
+        size_t item_size = strcspn(list, ",");
+
+        if (item_size == size && memcmp(list, name, size) == 0)
+            return true;
+        if (list[item_size] == '\0')
+            return false;
+        list += item_size + 1;
+    }
+}
 
 static int64_t
 list_max(const struct bench_list *list)
@@ -125,6 +143,15 @@ check_sizes(const struct bench_options *options)
     return STRAND_OK;
 }
 
+static bool
+names_peer(const char *sides)
+{
+    for (size_t i = 0; i < BENCH_PEER_COUNT && sides != NULL; i++)
+        if (is_listed(sides, bench_peers[i].name, strlen(bench_peers[i].name)))
+            return true;
+    return false;
+}
+
 static int
 check_together(enum bench_measure_id measure, const struct bench_options *options)
 {
@@ -139,6 +166,15 @@ check_together(enum bench_measure_id measure, const struct bench_options *option
     if (options->final_sync && options->durability == STRAND_DURABLE)
         return strand_fail(STRAND_ERR_INVALID, "--final-sync has nothing to do where every append "
                                                "is durable");
+    if (measure == BENCH_COMPARE && bench_options_case_count(options) > 1)
+        return strand_fail(STRAND_ERR_INVALID, "compare has a case for each of its works: one "
+                                               "--record-bytes and one --segment-bytes at a time");
+    if (options->codec != STRAND_CODEC_NONE && names_peer(options->sides))
+        return strand_fail(STRAND_ERR_INVALID, "--codec is of what Strandline stores: peers in "
+                                               "--sides compress as they do by themselves");
+    if (options->codec == STRAND_CODEC_NONE && options->sides != NULL &&
+        is_listed(options->sides, "codec", strlen("codec")))
+        return strand_fail(STRAND_ERR_INVALID, "--sides codec compresses: it needs --codec");
     if (options->beside != BENCH_BESIDE_NOTHING && list_max(&options->logs) > 1)
         return strand_fail(STRAND_ERR_INVALID,
                            "--beside measures one log: it does not go with "
@@ -148,6 +184,11 @@ check_together(enum bench_measure_id measure, const struct bench_options *option
         options->beside != BENCH_BESIDE_BULK && measure != BENCH_PARTITIONS)
         return strand_fail(STRAND_ERR_INVALID, "--unsynced-bytes-max bounds appends that are not "
                                                "waited for: these are durable");
+    if (options->limit_seconds > 0 && options->limit_seconds < options->seconds && !options->quick)
+        return strand_fail(STRAND_ERR_INVALID,
+                           "--limit-seconds %" PRId64 " ends before a run of --seconds %" PRId64
+                           " can",
+                           options->limit_seconds, options->seconds);
     if (bench_options_case_count(options) > CASE_COUNT_MAX)
         return strand_fail(STRAND_ERR_INVALID,
                            "the lists make %zu cases; at most %d can be "
@@ -239,30 +280,21 @@ bench_options_case(const struct bench_options *options, size_t number)
 
 /* ---- Sides ---- */
 
-/* Is NAME, of SIZE, an item of LIST? */
-static bool
-is_listed(const char *list, const char *name, size_t size)
-{
-    for (;;) {
-        size_t item_size = strcspn(list, ",");
-
-        if (item_size == size && memcmp(list, name, size) == 0)
-            return true;
-        if (list[item_size] == '\0')
-            return false;
-        list += item_size + 1;
-    }
-}
-
 bool
 bench_options_has_side(const struct bench_options *options, const char *name, bool is_default)
 {
     return options->sides != NULL ? is_listed(options->sides, name, strlen(name)) : is_default;
 }
 
+bool
+bench_options_has_work(const struct bench_options *options, const char *name)
+{
+    return options->works == NULL || is_listed(options->works, name, strlen(name));
+}
+
 int
-bench_options_check_sides(const struct bench_options *options, const char *const *names,
-                          size_t count)
+bench_options_check_names(const char *option, const char *kind, const char *list,
+                          const char *const *names, size_t count)
 {
     char known[256] = "";
 
@@ -270,7 +302,7 @@ bench_options_check_sides(const struct bench_options *options, const char *const
         size_t used = strlen(known);
         (void)snprintf(known + used, sizeof known - used, "%s%s", i > 0 ? ", " : "", names[i]);
     }
-    for (const char *rest = options->sides; rest != NULL;) {
+    for (const char *rest = list; rest != NULL;) {
         size_t size = strcspn(rest, ",");
         bool is_known = false;
 
@@ -278,9 +310,9 @@ bench_options_check_sides(const struct bench_options *options, const char *const
             is_known = strlen(names[i]) == size && memcmp(names[i], rest, size) == 0;
         if (!is_known)
             return strand_fail(STRAND_ERR_INVALID,
-                               "--sides: there is no side \"%.*s\" here, but "
+                               "--%s: there is no %s \"%.*s\" here, but "
                                "%s",
-                               (int)size, rest, known);
+                               option, kind, (int)size, rest, known);
         rest = rest[size] == ',' ? rest + size + 1 : NULL;
     }
     return STRAND_OK;

@@ -8,6 +8,7 @@
 #define STRAND_BENCH_SIDE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "strandline/status.h"
@@ -17,7 +18,8 @@ struct bench_options;
 struct bench_payload;
 
 struct bench_setup {
-    const char *directory; /* empty, or what the same setup left there if can_reopen */
+    const char *directory; /* empty, or what the same side has left there */
+    bool is_kept;          /* the files are going to be used again */
     uint32_t log_count;
     int64_t bytes; /* about what is going to be appended to all logs, as stored */
     int64_t segment_bytes;
@@ -25,19 +27,29 @@ struct bench_setup {
     const struct bench_options *options; /* durability, preparation and so on */
 };
 
+/* VALUE of a record; it is gone when the call returns. */
+typedef void bench_visit_fn(void *context, const void *value, size_t size);
+
 struct bench_side {
     const char *name;
     const char *about; /* for help: a line */
     int (*open)(const struct bench_setup *setup, void **out_store);
 
-    bool can_reopen; /* a store goes on where the last one in the same directory ended */
+    bool can_append_again; /* also where the last store in the same directory ended */
+    bool is_peer;          /* keeps records its own way: in twice as many bytes, perhaps */
 
     /* Append BATCH to LOG (below log_count).  Returns when it is durable, if the options ask for
      * that.  From any thread. */
     int (*append)(void *store, uint32_t log, const struct bench_batch *batch);
 
-    /* Return when everything is durable. */
+    /* Return when everything is durable; NULL: it has no such call. */
     int (*sync)(void *store);
+
+    /* Visit all records of log 0 in order, or the one with NUMBER (STRAND_ERR_NOT_FOUND), of what
+     * was there when the store was opened.  NULL: records cannot be found again.  By one thread at
+     * a time. */
+    int (*scan)(void *store, bench_visit_fn *visit, void *context);
+    int (*find)(void *store, uint64_t number, bench_visit_fn *visit, void *context);
 
     /* The store is gone in any case. */
     int (*close)(void *store);
@@ -51,6 +63,9 @@ extern const struct bench_side bench_side_raw;
 
 /* The same, and a thread that syncs as often as the engine does what nobody waits for. */
 extern const struct bench_side bench_side_raw_synced;
+
+/* Compression of the same records, and nothing else. */
+extern const struct bench_side bench_side_codec;
 
 /* Strandline with other work going on in the same engine while log 0 is appended to. */
 extern const struct bench_side bench_side_beside_bulk;

@@ -202,7 +202,7 @@ sync_store(void *opaque)
 const struct bench_side bench_side_beside_bulk = {
     .name = "strandline beside bulk",
     .about = "while one thread writes 64 KiB batches to another log, as fast as they go",
-    .can_reopen = true,
+    .can_append_again = true,
     .open = open_bulk,
     .append = append,
     .sync = sync_store,
@@ -212,7 +212,7 @@ const struct bench_side bench_side_beside_bulk = {
 const struct bench_side bench_side_beside_dirty = {
     .name = "strandline beside dirty",
     .about = "while every other log is written to in each commit interval",
-    .can_reopen = true,
+    .can_append_again = true,
     .open = open_dirty,
     .append = append,
     .sync = sync_store,

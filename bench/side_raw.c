@@ -2,7 +2,8 @@
  *
  * A log is one run of bytes, cut into files of segment_bytes; an append takes its place by adding
  * to a counter and writes there, so that threads share nothing else.  Files are opened when they
- * are first written to, or, prepared, before the clock starts.
+ * are first written to; those that are prepared, and the first ones of several logs, before the
+ * clock starts.
  */
 #define _GNU_SOURCE /* fallocate() */
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -20,6 +22,7 @@
 #include "bench/payload.h"
 #include "bench/scratch.h"
 #include "bench/side.h"
+#include "bench/stop.h"
 #include "strandline/engine.h"
 #include "strandline/log.h"
 
@@ -79,6 +82,8 @@ fill_with_zeros(int descriptor, int64_t bytes)
         if (written <= 0)
             return strand_fail_code(written < 0 ? errno : ENOSPC, "write zeros ahead");
         done += written;
+        if (bench_stop_is_wanted())
+            return STRAND_END;
     }
     if (fdatasync(descriptor) != 0)
         return strand_fail_code(errno, "sync zeros");
@@ -96,7 +101,8 @@ prepare_file(struct store *store, uint32_t log, int64_t number, int64_t bytes, i
     if (preparation == STRAND_PREPARE_ZERO)
         return fill_with_zeros(descriptor, bytes);
     if (fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, bytes) != 0)
-        return strand_fail_code(errno, "reserve space");
+        return strand_fail_code(errno, "reserve space with fallocate() (--preparation none and "
+                                       "zero do without)");
     return STRAND_OK;
 }
 
@@ -212,6 +218,29 @@ create_logs(struct store *store, const struct bench_setup *setup)
     return true;
 }
 
+/* Opening many files is no part of an append.  Where nothing is prepared, logs go on where their
+ * first files end. */
+static int
+open_first_files(struct store *store)
+{
+    for (uint32_t i = 0; i < store->log_count; i++) {
+        int descriptor = atomic_load(&store->logs[i].descriptors[0]);
+        bool is_prepared = descriptor >= 0;
+        struct stat found;
+        int status = STRAND_OK;
+
+        if (!is_prepared)
+            status = open_file(store, i, 0, &descriptor);
+        if (status != STRAND_OK)
+            return status;
+        if (!is_prepared && fstat(descriptor, &found) == 0)
+            atomic_store(&store->logs[i].end, (int_fast64_t)found.st_size);
+        if (bench_stop_is_wanted())
+            return STRAND_END;
+    }
+    return STRAND_OK;
+}
+
 static struct store *
 create_store(const struct bench_setup *setup)
 {
@@ -248,6 +277,8 @@ open_store(const struct bench_setup *setup, void **out_store)
         return strand_fail(STRAND_ERR_NO_MEMORY, "no memory for %" PRIu32 " logs",
                            setup->log_count);
     int status = prepare(store, setup);
+    if (status == STRAND_OK && setup->log_count > 1)
+        status = open_first_files(store);
     if (status != STRAND_OK) {
         (void)close_store(store); /* cannot fail */
         return status;
@@ -314,6 +345,7 @@ const struct bench_side bench_side_raw = {
     .name = "raw",
     .about = "pwrite() of the same bytes in calls of the same size; fdatasync() after each where "
              "appends are durable",
+    .can_append_again = true,
     .open = open_store,
     .append = append,
     .sync = sync_store,

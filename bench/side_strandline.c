@@ -7,6 +7,7 @@
 #include "bench/options.h"
 #include "bench/payload.h"
 #include "bench/side.h"
+#include "bench/stop.h"
 #include "strandline/engine.h"
 #include "strandline/log.h"
 
@@ -16,7 +17,9 @@ struct store {
     struct strand_engine *engine;
     struct strand_log **logs;
     uint32_t log_count;
+    bool is_kept;
     struct strand_append_options append;
+    struct strand_cursor *cursor; /* of searches in log 0; NULL: none yet */
 };
 
 void
@@ -67,18 +70,20 @@ bench_raise_descriptor_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* Nothing is kept of a store.  A few logs are deleted first: what they have not synced yet is then
- * never written, which is untimed work saved. */
+/* Where nothing is kept a few logs are deleted first: what they have not synced yet is then never
+ * written, which is untimed work saved. */
 static int
 close_store(void *opaque)
 {
     struct store *store = opaque;
+    bool deletes = !store->is_kept && store->log_count <= DELETED_LOGS_MAX;
     int status = STRAND_OK;
 
+    strand_cursor_close(store->cursor);
     for (uint32_t i = 0; i < store->log_count; i++) {
         int closed = strand_log_close(store->logs[i]);
 
-        if (closed == STRAND_OK && store->logs[i] != NULL && store->log_count <= DELETED_LOGS_MAX)
+        if (closed == STRAND_OK && store->logs[i] != NULL && deletes)
             closed = strand_engine_delete_log(store->engine, "bench", (int32_t)i);
         status = status == STRAND_OK ? closed : status;
     }
@@ -98,6 +103,8 @@ open_logs(const struct bench_setup *setup, struct store *store)
         int status = strand_log_open(store->engine, "bench", (int32_t)i, &options, &store->logs[i]);
         if (status != STRAND_OK)
             return status;
+        if (bench_stop_is_wanted())
+            return STRAND_END;
     }
     return STRAND_OK;
 }
@@ -116,6 +123,7 @@ open_store(const struct bench_setup *setup, void **out_store)
     }
     store->logs = logs;
     store->log_count = setup->log_count;
+    store->is_kept = setup->is_kept;
     store->append = (struct strand_append_options){.struct_size = sizeof store->append,
                                                    .durability = setup->options->durability};
     bench_strandline_options(setup->options, &options);
@@ -127,7 +135,7 @@ open_store(const struct bench_setup *setup, void **out_store)
 
         (void)snprintf(message, sizeof message, "%s", strand_error_message());
         (void)close_store(store); /* the failure before it is the one to tell */
-        return strand_fail(status, "%s", message);
+        return status == STRAND_END ? status : strand_fail(status, "%s", message);
     }
     *out_store = store;
     return STRAND_OK;
@@ -150,12 +158,67 @@ sync_store(void *opaque)
     return strand_engine_sync(store->engine);
 }
 
+static int
+next_record(struct strand_cursor *cursor, bench_visit_fn *visit, void *context)
+{
+    struct strand_record record;
+
+    int status = strand_cursor_next(cursor, &record);
+    if (status == STRAND_OK)
+        visit(context, record.value.data, record.value.size);
+    return status;
+}
+
+static int
+open_cursor(const struct store *store, uint32_t fetch_bytes, struct strand_cursor **out_cursor)
+{
+    const struct strand_cursor_options options = {.struct_size = sizeof options,
+                                                  .isolation = STRAND_READ_WRITTEN,
+                                                  .fetch_bytes = fetch_bytes};
+
+    return strand_cursor_open(store->logs[0], STRAND_EARLIEST, &options, out_cursor);
+}
+
+static int
+scan(void *opaque, bench_visit_fn *visit, void *context)
+{
+    struct store *store = opaque;
+    struct strand_cursor *cursor;
+
+    int status = open_cursor(store, 0, &cursor);
+    if (status != STRAND_OK)
+        return status;
+    do {
+        status = next_record(cursor, visit, context);
+    } while (status == STRAND_OK);
+    strand_cursor_close(cursor);
+    return status == STRAND_END ? STRAND_OK : status;
+}
+
+static int
+find(void *opaque, uint64_t number, bench_visit_fn *visit, void *context)
+{
+    struct store *store = opaque;
+    int status = STRAND_OK;
+
+    if (store->cursor == NULL) /* a batch at a time: what follows is not wanted */
+        status = open_cursor(store, 1, &store->cursor);
+    if (status == STRAND_OK)
+        status = strand_cursor_seek(store->cursor, (int64_t)number);
+    if (status == STRAND_OK)
+        status = next_record(store->cursor, visit, context);
+    return status == STRAND_END ? strand_fail(STRAND_ERR_NOT_FOUND, "no record at this offset")
+                                : status;
+}
+
 const struct bench_side bench_side_strandline = {
     .name = "strandline",
     .about = "the engine with its defaults, but for what the options say",
-    .can_reopen = true,
+    .can_append_again = true,
     .open = open_store,
     .append = append,
     .sync = sync_store,
+    .scan = scan,
+    .find = find,
     .close = close_store,
 };

@@ -6,21 +6,29 @@
 #include "base/error.h"
 #include "bench/environment.h"
 #include "bench/measures.h"
+#include "bench/peers.h"
 #include "bench/report.h"
 #include "bench/scratch.h"
 #include "bench/side.h"
+#include "bench/stop.h"
 #include "tools/interrupt.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_WRONG_USAGE = 64, EXIT_SIGNALLED = 128 };
 
-static const char *const WRITING_SIDES[] = {"strandline", "raw", "raw-synced", NULL};
+static const char *const WRITING_SIDES[] = {"strandline", "raw",     "raw-synced", "codec",
+                                            "rocksdb",    "leveldb", "lmdb",       "sqlite",
+                                            "wiredtiger", NULL};
 static const char *const READ_SIDES[] = {"fetch-crc", "fetch", "cursor", "memcpy", NULL};
-static const char *const TAIL_SIDES[] = {"written", "committed", NULL};
+static const char *const TAIL_SIDES[] = {"written", "polled", "wake", "committed", NULL};
 static const char *const SEEK_SIDES[] = {"active",      "active-hot", "older", "older-hot",
                                          "time-active", "time-older", NULL};
 static const char *const RECOVER_SIDES[] = {"unclean", "pread", "clean", NULL};
-static const char *const PARTITIONS_SIDES[] = {"strandline", NULL};
+static const char *const PARTITIONS_SIDES[] = {"strandline", "raw", NULL};
 static const char *const INDEX_SIDES[] = {"lmdb", "memory", "none", NULL};
+static const char *const COMPARE_SIDES[] = {"strandline", "raw",    "rocksdb",    "leveldb",
+                                            "lmdb",       "sqlite", "wiredtiger", NULL};
+static const char *const WORKS[] = {"append", "append-64", "durable", "durable-16",
+                                    "scan",   "seek",      "crash"};
 static const char *const LIMITS_SIDES[] = {"pwrite", "pwrite+fdatasync", "memcpy", "crc32c", "lz4",
                                            NULL};
 
@@ -30,7 +38,9 @@ static const struct bench_measure MEASURES[] = {
      "  *strandline  the engine with its defaults, but for what the options say\n"
      "  *raw         pwrite() of the same bytes in calls of the same size; fdatasync() after each\n"
      "               where appends are durable\n"
-     "   raw-synced  the same, and a thread that syncs as often as the engine does",
+     "   raw-synced  the same, and a thread that syncs as often as the engine does\n"
+     "   codec       compression of the same records, and nothing else\n"
+     "   rocksdb, leveldb, lmdb, sqlite, wiredtiger: see compare",
      WRITING_SIDES, bench_run_append},
     {BENCH_COMMIT, "commit", "records that are durable when an append returns",
      "Single records from several threads, each waiting until its own is durable.\n"
@@ -51,6 +61,8 @@ static const struct bench_measure MEASURES[] = {
     {BENCH_TAIL, "tail", "time from an append to a reader that waits for it",
      "Writer and reader are threads of one process.\n"
      "  *written    the reader sees what the kernel has\n"
+     "  *polled     the same, and it looks all the time instead of sleeping\n"
+     "  *wake       no log: a thread that sleeps is woken by another\n"
      "   committed  it sees what is durable, and appends are",
      TAIL_SIDES, bench_run_tail},
     {BENCH_SEEK, "seek", "finding a batch by offset or by time, in random places",
@@ -65,7 +77,8 @@ static const struct bench_measure MEASURES[] = {
      RECOVER_SIDES, bench_run_recover},
     {BENCH_PARTITIONS, "partitions", "what many logs cost",
      "Appends go round all logs; then the engine is opened anew, and what it holds is counted.\n"
-     "  *strandline",
+     "  *strandline\n"
+     "  *raw         pwrite() of the same bytes into as many files",
      PARTITIONS_SIDES, bench_run_partitions},
     {BENCH_INDEX, "index", "what the index costs an append",
      "The same appends to Strandline with and without an index from offset to position.\n"
@@ -79,6 +92,17 @@ static const struct bench_measure MEASURES[] = {
      "  *memcpy, *crc32c   of a batch, in the cache\n"
      "  *lz4               compression as the log's",
      LIMITS_SIDES, bench_run_limits},
+    {BENCH_COMPARE, "compare", "other libraries that keep records, at the same work",
+     "Values under numbers, in one table or log; peers have their own defaults but for "
+     "durability.\n"
+     "Works:\n"
+     "   append, append-64    one record, or 64, at a time, not synced: as much as --bytes\n"
+     "   durable, durable-16  single records that are durable, from one thread, or 16\n"
+     "   scan                 all records in order, each value copied out\n"
+     "   seek                 one record in a random place, copied out\n"
+     "   crash                256 MiB at most are written by a process that dies: from opening to\n"
+     "                        the last record",
+     COMPARE_SIDES, bench_run_compare},
 };
 
 enum { MEASURE_COUNT = sizeof MEASURES / sizeof MEASURES[0] };
@@ -110,11 +134,31 @@ print_overview(FILE *stream)
                   "help", EXIT_CODES);
 }
 
+static void
+print_peers(void)
+{
+    (void)fputs("Sides:\n  *strandline  the engine with its defaults\n"
+                "  *raw         pwrite() of the same bytes, and fdatasync()\n",
+                stdout);
+    for (size_t i = 0; i < BENCH_PEER_COUNT; i++) {
+        const struct bench_peer *peer = &bench_peers[i];
+
+        (void)printf("  %c%-11s %s%s%s%s\n", peer->side != NULL ? '*' : ' ', peer->name,
+                     peer->side != NULL ? peer->version() : "not in this build (Debian: ",
+                     peer->side != NULL ? ": " : "",
+                     peer->side != NULL ? peer->settings : peer->package,
+                     peer->side != NULL ? "" : ")");
+    }
+    (void)fputs("\n", stdout);
+}
+
 static int
 print_help(const struct bench_measure *measure)
 {
     (void)printf("Usage: strandline-bench %s [OPTION ...]\n\n%s\n\n", measure->name,
                  measure->details);
+    if (measure->id == BENCH_COMPARE)
+        print_peers();
     bench_options_print(stdout, measure->id);
     (void)printf("\n%s", EXIT_CODES);
     return EXIT_OK;
@@ -136,8 +180,12 @@ exit_code(int status)
 
     if (number != 0)
         return EXIT_SIGNALLED + number;
-    if (status == STRAND_OK || status == STRAND_END)
+    if (status == STRAND_OK)
         return EXIT_OK;
+    if (status == STRAND_END) {
+        bench_say("--limit-seconds was over before anything was measured");
+        return EXIT_FAILED;
+    }
     bench_say("%s", strand_error_message());
     return status == STRAND_ERR_INVALID ? EXIT_WRONG_USAGE : EXIT_FAILED;
 }
@@ -164,6 +212,7 @@ run_measure(const struct bench_measure *measure, const struct bench_options *opt
     struct bench_scratch scratch;
 
     bench_raise_descriptor_limit();
+    bench_stop_after(options->limit_seconds);
     int status = cli_interrupt_install();
     if (status == STRAND_OK)
         status = bench_scratch_create(options->dir, &scratch);
@@ -190,7 +239,13 @@ run_command(const struct bench_measure *measure, int count, char **arguments)
     if (status == STRAND_OK && options.help)
         return print_help(measure);
     if (status == STRAND_OK)
-        status = bench_options_check_sides(&options, measure->sides, side_count);
+        status =
+            bench_options_check_names("sides", "side", options.sides, measure->sides, side_count);
+    if (status == STRAND_OK)
+        status = bench_options_check_names("works", "work", options.works, WORKS,
+                                           sizeof WORKS / sizeof WORKS[0]);
+    if (status == STRAND_OK)
+        status = bench_peers_check(bench_peers, BENCH_PEER_COUNT, options.sides);
     if (status != STRAND_OK) {
         bench_say("%s: %s", measure->name, strand_error_message());
         return EXIT_WRONG_USAGE;

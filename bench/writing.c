@@ -16,6 +16,8 @@ static const int64_t KEPT_BYTES_MAX = INT64_C(4) << 30;
 
 static const int64_t LEAD_NS = INT64_C(10000000000); /* where syncs are slow */
 
+static const int64_t WHOLE_NS = INT64_C(86400000000000);
+
 struct totals {
     uint64_t append_count;
     int64_t elapsed_ns;
@@ -96,6 +98,9 @@ time_appends(struct pass *pass, int64_t duration_ns, struct bench_histogram *lat
     int status = bench_load_run(&load, latency, &result);
     if (status != STRAND_OK)
         return status;
+    if (writing->options.final_sync && writing->side->sync == NULL)
+        return strand_fail(STRAND_ERR_INVALID, "--final-sync: %s has no call that syncs",
+                           writing->side->name);
     if (writing->options.final_sync) {
         int64_t start = strand_thread_now_ns();
 
@@ -117,7 +122,7 @@ is_kept(const struct bench_writing *writing)
 {
     int64_t others = writing->side == &bench_side_beside_dirty ? writing->options.others : 0;
 
-    return writing->side->can_reopen &&
+    return writing->side->can_append_again &&
            (writing->is_always_kept || writing->one.logs + others > KEPT_LOGS_MIN);
 }
 
@@ -161,6 +166,7 @@ run_pass(struct bench_writing *writing, int64_t duration_ns, struct totals *tota
     int64_t lead = is_durable(writing) ? LEAD_BYTES * writing->one.logs : 0;
     const struct bench_setup setup = {
         .directory = writing->kept,
+        .is_kept = is_kept(writing),
         .log_count = (uint32_t)writing->one.logs,
         .bytes = writing->options.bytes + writing->options.bytes / 8 + lead,
         .segment_bytes = writing->one.segment_bytes,
@@ -168,7 +174,9 @@ run_pass(struct bench_writing *writing, int64_t duration_ns, struct totals *tota
         .options = &writing->options,
     };
 
-    int status = bench_scratch_require(writing->job->scratch, setup.bytes);
+    int64_t factor = writing->side->is_peer ? 2 : 1;
+
+    int status = bench_scratch_require(writing->job->scratch, factor * setup.bytes);
     if (status == STRAND_OK)
         status = make_directory(writing);
     if (status == STRAND_OK)
@@ -210,7 +218,9 @@ bench_writing_run(void *context, struct bench_outcome *out_outcome)
 
     bench_histogram_clear(writing->latency);
     while (totals.elapsed_ns < wanted_ns) {
-        int status = run_pass(writing, wanted_ns - totals.elapsed_ns, &totals);
+        int64_t left_ns = writing->is_whole ? WHOLE_NS : wanted_ns - totals.elapsed_ns;
+
+        int status = run_pass(writing, left_ns, &totals);
         if (status != STRAND_OK)
             return status;
     }

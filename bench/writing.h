@@ -5,6 +5,9 @@
  * them back for their age; opening and closing do not count.  Durable appends begin with two
  * mebibytes that do not count either: preparation starts with what a log has written.
  *
+ * A run of whole passes writes all bytes even if that takes longer: what a store does only when
+ * there is much in it belongs to its cost.
+ *
  * Making hundreds of logs takes longer than measuring them: their files are kept for the next pass,
  * where the side goes on with what it finds.
  */
@@ -29,6 +32,7 @@ struct bench_writing {
     struct bench_histogram *latency;     /* borrowed; room to work in */
     bool is_fine;                        /* every append is timed, and p99.99 told */
     bool is_always_kept;                 /* also the files of a few logs */
+    bool is_whole;                       /* a run is of whole passes */
     char kept[BENCH_PATH_SIZE];          /* the last pass's files; "" = removed */
     int64_t kept_bytes;
 };

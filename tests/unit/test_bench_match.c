@@ -93,7 +93,7 @@ static struct bench_match match = {.measure = "test",
                                    .contestants = contestants,
                                    .contestant_count = 4,
                                    .runs = 3,
-                                   .is_comparison = true};
+                                   .comparison = BENCH_COMPARES_ALL};
 
 static char rows[1024];
 

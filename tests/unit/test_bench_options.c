@@ -5,6 +5,8 @@
 #include <criterion/criterion.h>
 
 #include "bench/options.h"
+#include "bench/peers.h"
+#include "bench/side.h"
 #include "strandline/log.h"
 #include "strandline/status.h"
 
@@ -28,7 +30,7 @@ parse(enum bench_measure_id measure, const char *line)
 
 Test(bench_options, defaults_pass_for_every_measurement)
 {
-    for (int id = BENCH_APPEND; id <= BENCH_LIMITS; id <<= 1) {
+    for (int id = BENCH_APPEND; id <= BENCH_COMPARE; id <<= 1) {
         cr_expect_eq(parse((enum bench_measure_id)id, ""), STRAND_OK, "%d: %s", id,
                      strand_error_message());
         cr_expect_eq(options.runs, 5);
@@ -130,14 +132,30 @@ Test(bench_options, sides_are_whole_names)
     static const char *const NAMES[] = {"raw", "raw-synced"};
 
     cr_assert_eq(parse(BENCH_APPEND, "--sides raw-synced"), STRAND_OK);
-    cr_expect_eq(bench_options_check_sides(&options, NAMES, 2), STRAND_OK);
+    cr_expect_eq(bench_options_check_names("sides", "side", options.sides, NAMES, 2), STRAND_OK);
     cr_expect(bench_options_has_side(&options, "raw-synced", false));
     cr_expect_not(bench_options_has_side(&options, "raw", true));
     cr_assert_eq(parse(BENCH_APPEND, "--sides raw,fast"), STRAND_OK);
-    cr_expect_eq(bench_options_check_sides(&options, NAMES, 2), STRAND_ERR_INVALID);
+    cr_expect_eq(bench_options_check_names("sides", "side", options.sides, NAMES, 2),
+                 STRAND_ERR_INVALID);
     cr_expect_str_eq(strand_error_message(),
                      "--sides: there is no side \"fast\" here, but raw, raw-synced");
     cr_assert_eq(parse(BENCH_APPEND, ""), STRAND_OK);
     cr_expect(bench_options_has_side(&options, "raw", true));
     cr_expect_not(bench_options_has_side(&options, "raw", false));
+}
+
+Test(bench_options, a_peer_that_is_not_in_the_build_is_refused_with_what_is_missing)
+{
+    static const struct bench_side THERE;
+    static const struct bench_peer PEERS[] = {
+        {"here", "libhere-dev", "", &THERE, NULL},
+        {"absent", "libabsent-dev", "", NULL, NULL},
+    };
+
+    cr_expect_eq(bench_peers_check(PEERS, 2, NULL), STRAND_OK);
+    cr_expect_eq(bench_peers_check(PEERS, 2, "here,other,absently,absen"), STRAND_OK);
+    cr_assert_eq(bench_peers_check(PEERS, 2, "here,absent"), STRAND_ERR_INVALID);
+    cr_expect_not_null(strstr(strand_error_message(), "--sides absent"));
+    cr_expect_not_null(strstr(strand_error_message(), "libabsent-dev"));
 }

@@ -1,0 +1,148 @@
+#!/bin/sh
+# peers_remote.sh kafka|nats DIRECTORY [RECORDS] -- How many records of 1 KiB a server on this machine
+# takes from one client: a JSON object for each figure, as strandline-bench prints them.
+#
+# Not the same work as strandline-bench's: records go through a socket on loopback, client and server
+# share the processors, and their own batching and pipelining decide how many travel at a time; Kafka
+# runs in a JVM.  So these figures stand beside, not in, the comparison of libraries.
+#
+# kafka: one broker (KRaft), its jars and kafka-producer-perf-test from Maven Central.  "written": acks=1,
+#        batches of 64 KiB; "durable": the same, flush.messages=1, so that the broker syncs before it
+#        answers; "durable, one at a time": and no second record under way.
+# nats:  nats-server with JetStream in files, and the `nats` command's own benchmark; what is acknowledged
+#        is written, and synced every two minutes.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+
+refuse() {
+    echo "peers_remote.sh: $*" >&2
+    exit 1
+}
+
+[ $# -ge 2 ] && [ $# -le 3 ] || { sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 64; }
+kind=$1
+directory=$2
+records=${3-1000000}
+[ -d "$directory" ] || refuse "there is no directory $directory"
+
+work=$(mktemp -d "$directory/strandline-bench.remote.XXXXXX")
+server=
+clean_up() {
+    if [ -n "$server" ] && kill -TERM "$server" 2>/dev/null; then
+        wait "$server" || true
+    fi
+    rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# tell WORK FIGURE UNIT VALUE
+tell() {
+    printf '{"measure":"remote","figure":"%s","side":"%s","runs":1,"min":%s,"median":%s,"max":%s,' \
+        "$2" "$kind" "$4" "$4" "$4"
+    printf '"unit":"%s","conditions":{"work":"%s","record_bytes":1024,"records":%s}}\n' "$3" "$1" "$5"
+}
+
+# ---- Kafka ----
+
+get_jars() {
+    command -v mvn >/dev/null && command -v java >/dev/null ||
+        refuse "kafka needs java and mvn (Debian: default-jdk-headless, maven)"
+    # Without the network first: with it Maven asks for news even if it has everything.
+    for offline in -o ''; do
+        # shellcheck disable=SC2086 # an option, or none
+        if mvn -q -B $offline -f "$here/kafka/pom.xml" ${STRANDLINE_CACHE:+"-Dmaven.repo.local=$STRANDLINE_CACHE/maven"} \
+            dependency:build-classpath "-Dmdep.outputFile=$work/classpath" >"$work/maven.log" 2>&1; then
+            class_path=$(cat "$work/classpath")
+            return 0
+        fi
+    done
+    refuse "Maven cannot get Kafka's jars: $(tail -n 1 "$work/maven.log")"
+}
+
+java_run() {
+    java -Xmx1g -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$class_path" "$@"
+}
+
+start_broker() {
+    port=$((20000 + $$ % 20000))
+    cat >"$work/server.properties" <<EOF
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:$((port + 1))
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))
+advertised.listeners=PLAINTEXT://127.0.0.1:$port
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+log.dirs=$work/logs
+offsets.topic.replication.factor=1
+EOF
+    java_run kafka.tools.StorageTool format --cluster-id AAAAAAAAAAAAAAAAAAAAAA \
+        --config "$work/server.properties" >"$work/format.log" 2>&1 ||
+        refuse "Kafka cannot format a directory: $(tail -n 1 "$work/format.log")"
+    java_run kafka.Kafka "$work/server.properties" >"$work/broker.log" 2>&1 &
+    server=$!
+}
+
+# kafka_topic NAME [CONFIG]
+kafka_topic() {
+    java_run org.apache.kafka.tools.TopicCommand --bootstrap-server "127.0.0.1:$port" --create \
+        --topic "$1" --partitions 1 --replication-factor 1 ${2:+--config "$2"} >"$work/topic.log" 2>&1 ||
+        refuse "Kafka makes no topic: $(tail -n 1 "$work/topic.log") $(tail -n 1 "$work/broker.log")"
+}
+
+# kafka_run WORK TOPIC RECORDS PROPERTY... -- Its last line: "N records sent, R records/sec (...), A ms
+# avg latency, M ms max latency, P ms 50th, ... ms 99th, ..."
+kafka_run() {
+    work_name=$1 topic=$2 count=$3
+    shift 3
+    java_run org.apache.kafka.tools.ProducerPerformance --topic "$topic" --num-records "$count" \
+        --record-size 1024 --throughput -1 --producer-props "bootstrap.servers=127.0.0.1:$port" "$@" \
+        >"$work/run.log" 2>&1 || refuse "kafka-producer-perf-test: $(tail -n 1 "$work/run.log")"
+    line=$(tail -n 1 "$work/run.log")
+    tell "$work_name" appends 1/s "$(echo "$line" | sed -n 's|.* \([0-9.]*\) records/sec.*|\1|p')" "$count"
+    for quantile in 50 99; do
+        value=$(echo "$line" | sed -n "s|.* \([0-9.]*\) ms ${quantile}th.*|\1|p")
+        tell "$work_name" "p$quantile" s "$(awk -v value="$value" 'BEGIN { print value / 1000 }')" "$count"
+    done
+}
+
+measure_kafka() {
+    get_jars
+    start_broker
+    kafka_topic written
+    kafka_topic durable flush.messages=1
+    # What does not count: a JVM compiles what runs often.
+    kafka_run warm written $((records / 4)) acks=1 batch.size=65536 >/dev/null
+    kafka_run written written "$records" acks=1 batch.size=65536
+    kafka_run durable durable $((records / 4)) acks=all batch.size=65536
+    kafka_run 'durable, one at a time' durable $((records / 100)) acks=all batch.size=1 \
+        max.in.flight.requests.per.connection=1 enable.idempotence=false
+}
+
+# ---- NATS ----
+
+measure_nats() {
+    command -v nats-server >/dev/null || refuse "nats needs nats-server (Debian: nats-server)"
+    command -v nats >/dev/null ||
+        refuse "nats needs the command nats (natscli), which Debian does not have"
+    port=$((20000 + $$ % 20000))
+    nats-server -a 127.0.0.1 -p "$port" -js -sd "$work/jetstream" >"$work/server.log" 2>&1 &
+    server=$!
+    until nats -s "127.0.0.1:$port" rtt >/dev/null 2>&1; do
+        kill -0 "$server" 2>/dev/null || refuse "nats-server: $(tail -n 1 "$work/server.log")"
+    done
+    nats -s "127.0.0.1:$port" bench strandline --pub 1 --msgs "$records" --size 1024 --js --storage file \
+        --no-progress >"$work/run.log" 2>&1 || refuse "nats bench: $(tail -n 1 "$work/run.log")"
+    rate=$(sed -n 's|.*Pub stats: \([0-9,]*\) msgs/sec.*|\1|p' "$work/run.log" | tr -d ,)
+    [ -n "$rate" ] || refuse "nats bench says: $(tail -n 1 "$work/run.log")"
+    tell written appends 1/s "$rate" "$records"
+}
+
+case $kind in
+kafka) measure_kafka ;;
+nats) measure_nats ;;
+*) refuse "there is no server $kind here, but kafka, nats" ;;
+esac

@@ -1,0 +1,209 @@
+#!/bin/sh
+# reproduce.sh [--short] [--only NAME] [--loop KIND]... DIRECTORY OUT -- Measures everything that
+# docs/PERFORMANCE.md tells, in DIRECTORY, and leaves in OUT a file of JSON lines for each run, plots
+# (SVG) and results.md, the tables.
+#
+#   --short      a tenth of the time: to see that everything works, not to be quoted
+#   --only NAME  only the runs whose names begin with NAME; may be given several times
+#   --loop KIND  repeat what is durable on a file system of KIND (ext4: with a journal; xfs) in a file
+#                in DIRECTORY; needs root; may be given several times
+#   --program P  instead of build/release/bin/strandline-bench
+#
+# The full form takes about 2 hours, and 20 GiB; with --loop half an hour more for each.  It can be
+# interrupted: what is in OUT stays, and a run whose file is there is not made again.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+
+usage() {
+    sed -n '2,14s/^# \{0,1\}//p' "$0" >&2
+    exit 64
+}
+
+short=false only= loops= program=$here/../build/release/bin/strandline-bench
+while [ $# -gt 2 ]; do
+    case $1 in
+    --short) short=true ;;
+    --only) only="$only $2" && shift ;;
+    --loop) loops="$loops $2" && shift ;;
+    --program) program=$2 && shift ;;
+    *) usage ;;
+    esac
+    shift
+done
+[ $# -eq 2 ] || usage
+directory=$1
+out=$2
+
+[ -d "$directory" ] || { echo "reproduce.sh: there is no directory $directory" >&2; exit 64; }
+[ -x "$program" ] || {
+    echo "reproduce.sh: no $program; build it: cmake --preset release && cmake --build --preset release" >&2
+    exit 64
+}
+program=$(cd "$(dirname "$program")" && pwd)/$(basename "$program")
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+directory=$(cd "$directory" && pwd)
+
+if $short; then
+    runs=1 seconds=1 fill=128m small=64m large=512m many=1000
+else
+    runs=5 seconds=2 fill=512m small=256m large=2g many=10000
+fi
+
+mount_point= loop_file=
+clean_up() {
+    rm -f "$out"/*.part
+    if [ -n "$mount_point" ]; then
+        umount "$mount_point" 2>/dev/null || true
+        rmdir "$mount_point" 2>/dev/null || true
+    fi
+    [ -z "$loop_file" ] || rm -f "$loop_file"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+is_wanted() {
+    [ -n "$only" ] || return 0
+    for name in $only; do
+        case $1 in "$name"*) return 0 ;; esac
+    done
+    return 1
+}
+
+began=$(date +%s)
+made=0
+
+# run NAME MEASUREMENT ARGUMENT... -- One run of the program, into OUT/NAME.json.
+run() {
+    name=$prefix$1
+    shift
+    if ! is_wanted "$name" || [ -s "$out/$name.json" ]; then
+        return 0
+    fi
+    printf '%5d s  %-28s %s\n' $(($(date +%s) - began)) "$name" "$*" >&2
+    measure=$1
+    shift
+    if ! "$program" "$measure" --dir "$directory" --runs "$runs" --json "$@" \
+        >"$out/$name.part" 2>"$out/$name.err"; then
+        cat "$out/$name.err" >&2
+        [ -s "$out/$name.part" ] || return 0 # the rest is measured all the same
+    fi
+    sed -i '/^$/d' "$out/$name.err"
+    [ -s "$out/$name.err" ] || rm -f "$out/$name.err"
+    mv "$out/$name.part" "$out/$name.json"
+    made=$((made + 1))
+}
+
+# timed NAME MEASUREMENT ARGUMENT... -- Where a run has a length.
+timed() {
+    run "$@" --seconds "$seconds"
+}
+
+# What is durable, and therefore depends on the file system.
+measure_durable() {
+    for preparation in none reserve zero; do
+        timed "commit-$preparation" commit --threads 1,16 --preparation "$preparation" \
+            --sides "strandline,raw$durable_peers"
+    done
+    timed commit-auto commit --threads 1,16 --sides "strandline,raw$durable_peers"
+    timed plot-threads commit --threads 1,2,4,8,16,32,64 --sides "strandline,raw$durable_peers"
+}
+
+# Of the peers NAMES those that the program has, each behind a comma.
+peers() {
+    for peer in "$@"; do
+        if "$program" help compare | grep -q "^  \*$peer "; then
+            printf ',%s' "$peer"
+        fi
+    done
+}
+
+durable_peers=$(peers rocksdb leveldb)
+all_peers=$(peers rocksdb leveldb lmdb sqlite wiredtiger)
+
+prefix=
+# 1, 2, 4, 17: appends that are not synced.
+for preparation in none zero; do
+    timed "append-$preparation" append --batch-records 1,16,64 --preparation "$preparation" --bytes "$fill"
+done
+timed append-lz4 append --codec lz4 --sides strandline,codec --bytes "$fill"
+timed append-lz4-threads append --codec lz4 --threads 1,4,16 --sides strandline --bytes "$fill"
+
+# 2, 3, 5, 6: peers.  Whole gigabytes where they are not synced.
+for preparation in none zero; do
+    timed "compare-append-$preparation" compare --works append,append-64 --preparation "$preparation" \
+        --bytes "$large" --sides "strandline$all_peers"
+done
+timed compare-durable compare --works durable,durable-16 --bytes "$small"
+timed compare-read compare --works scan,seek,crash --bytes "$large"
+measure_durable
+
+# 7, 20: the index.  8, 9, 10: reading and finding.
+timed index index --batch-records 1,16,64 --bytes "$fill"
+timed read read --bytes "$fill"
+if $short; then
+    timed seek seek --bytes "$large" --batch-records 1 --segment-bytes 16m
+else
+    timed seek seek --bytes 4g --batch-records 1
+fi
+run recover-cold recover --cold --bytes "$large"
+
+# 11, 12: opening.
+run recover-bound recover --bytes "$large" --segment-bytes 64m
+run recover-many recover --logs "$many" --bytes 64m --segment-bytes 1m
+
+# 13, 14, 19: rolls, many logs, many segments.
+timed rolls rolls --bytes "$fill"
+timed partitions partitions --logs "1,100,$many" --bytes "$small"
+timed partitions-budget partitions --sides strandline --logs "$many" --descriptors 1024 --bytes "$small"
+if $short; then
+    timed segments append --batch-records 1 --bytes 64m --segment-bytes 64m,640k,64k --sides strandline
+else
+    timed segments append --batch-records 1 --bytes 512m --segment-bytes 1g,5m,512k --sides strandline
+fi
+
+# 15, 16, 18: beside others; the tail; what the device is made to write.
+timed beside-dirty commit --threads 1 --beside dirty --others $((many - 1))
+timed beside-bulk commit --threads 1 --beside bulk
+timed beside-bulk-bounded commit --threads 1 --beside bulk --unsynced-bytes-max 8m
+timed tail tail
+timed device append --final-sync --preparation none --bytes "$large" --sides strandline,raw
+
+# Plots.
+timed plot-batches append --batch-records 1,4,16,64,256 --bytes "$fill" --sides "strandline,raw$(peers rocksdb lmdb)"
+for rate in 250 500 1000 2000 4000 8000 16000 32000; do
+    timed "plot-load-$rate" commit --threads 16 --rate "$rate" --sides "strandline$(peers rocksdb)"
+done
+for size in 16m 64m 256m 1g; do
+    run "plot-recovery-$size" recover --bytes "$size"
+done
+timed plot-partitions partitions --logs "1,10,100,1000,$many" --bytes "$small"
+
+# The same durable appends on other file systems.
+for kind in $loops; do
+    prefix=$kind-
+    command -v "mkfs.$kind" >/dev/null && [ "$(id -u)" -eq 0 ] || {
+        echo "reproduce.sh: --loop $kind needs root and mkfs.$kind" >&2
+        exit 1
+    }
+    loop_file=$(mktemp "$directory/strandline-bench.loop.XXXXXX")
+    # Written, so that the file below does not grow with the one above.
+    dd if=/dev/zero of="$loop_file" bs=1M count=4096 conv=fsync status=none
+    "mkfs.$kind" -q "$loop_file"
+    mount_point=$(mktemp -d)
+    mount -o loop "$loop_file" "$mount_point"
+    losetup --direct-io=on "$(findmnt -no SOURCE "$mount_point")" || true
+    outside=$directory
+    directory=$mount_point
+    measure_durable
+    directory=$outside
+    umount "$mount_point"
+    rmdir "$mount_point"
+    rm -f "$loop_file"
+    mount_point= loop_file=
+done
+
+sh "$here/results.sh" "$out" >"$out/results.md"
+sh "$here/plot.sh" "$out" "$out"
+echo "$made runs made, $(($(date +%s) - began)) s; see $out/results.md" >&2
