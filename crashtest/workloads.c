@@ -149,6 +149,27 @@ const struct crashtest_workload crashtest_workloads[] = {
         "create 0; append 0 1 durable",
     },
     {
+        "truncated_epochs",
+        "an epoch that began is the newest still when its records are cut off",
+        "open; create 0; 2*append 0 3 durable; epoch 0 4; append 0 3 durable; truncate 0 4;"
+        "append 0 1 durable; close",
+        "create 0; append 0 1 durable",
+    },
+    {
+        "gap_at_a_roll",
+        "a leader's gap lies between segments, and the one in front of it was prepared",
+        "prepare zero; open; replicate 0; follow 0 0 2 2 written; run 0; follow 0 0 2 2 durable;"
+        "run 0; follow 0 3 2 2 durable; close",
+        "replicate 0; follow 0 0 1 60 durable",
+    },
+    {
+        "reset_after_a_broker",
+        "a Kafka broker has left indexes beside all segments, and the log starts anew",
+        "open; create 0; 4*append 0 3 durable; close; broker 0; open; create 0; reset 0 20;"
+        "append 0 1 durable; close",
+        "create 0; append 0 1 durable",
+    },
+    {
         "created_again",
         "a log is created under the name of one of which Kafka's files still tell",
         "open; create 0; append 0 2 durable; trim 0 2; checkpoint; delete 0; create 0;"

@@ -157,7 +157,7 @@ make_slots_durable(struct strand_engine *engine)
     int status = STRAND_OK;
 
     if (engine->directory.is_same_boot && engine->directory.clean.count == 0)
-        strand_frontier_distrust(engine->frontier);
+        status = strand_frontier_renew(engine->frontier);
     for (size_t i = 0; status == STRAND_OK && i < engine->log_count; i++) {
         status = void_slot_if_foreign(engine, engine->logs[i]);
         if (strand_ballast_release(&engine->directory.ballast, status))

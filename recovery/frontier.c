@@ -340,14 +340,6 @@ sync_released(struct strand_frontier *frontier) STRAND_REQUIRES(frontier->mutex)
     return status;
 }
 
-void
-strand_frontier_distrust(struct strand_frontier *frontier)
-{
-    strand_mutex_lock(&frontier->mutex);
-    frontier->is_suspect = true;
-    strand_mutex_unlock(&frontier->mutex);
-}
-
 int
 strand_frontier_sync(struct strand_frontier *frontier)
 {
@@ -363,6 +355,31 @@ strand_frontier_sync(struct strand_frontier *frontier)
         status = sync_released(frontier);
     strand_mutex_unlock(&frontier->mutex);
     return status;
+}
+
+static int
+rewrite_locked(struct strand_frontier *frontier) STRAND_REQUIRES(frontier->mutex)
+{
+    size_t size = 0;
+    uint8_t *data = encode_all(frontier, &size);
+
+    if (data == NULL)
+        return STRAND_ERR_NO_MEMORY;
+    int status = write_at_place(frontier, 0, data, size);
+    free(data);
+    return status;
+}
+
+int
+strand_frontier_renew(struct strand_frontier *frontier)
+{
+    strand_assert(frontier->file.handle != NULL);
+    strand_mutex_lock(&frontier->mutex);
+    int status = replace_locked(frontier);
+    if (status == STRAND_ERR_NO_SPACE)
+        status = rewrite_locked(frontier);
+    strand_mutex_unlock(&frontier->mutex);
+    return status == STRAND_OK ? strand_frontier_sync(frontier) : status;
 }
 
 int

@@ -81,9 +81,9 @@ STRAND_MUST_USE int strand_frontier_write(struct strand_frontier *frontier,
 STRAND_MUST_USE int strand_frontier_remove(struct strand_frontier *frontier,
                                            const uint8_t id[STRAND_LOG_ID_SIZE]);
 
-/* The page cache may show what a failed sync of another process left unwritten: the next sync
- * replaces the file. */
-void strand_frontier_distrust(struct strand_frontier *frontier);
+/* The page cache may show what a failed sync of another process left unwritten: make durable what
+ * it shows, in a new file, or in place where there is no room for one. */
+STRAND_MUST_USE int strand_frontier_renew(struct strand_frontier *frontier);
 
 /* Everything written before the call is durable.  Callers that come while another one syncs wait
  * for it, and for one more sync if they wrote after it had begun. */

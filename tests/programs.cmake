@@ -4,8 +4,6 @@ pkg_check_modules(CRITERION REQUIRED IMPORTED_TARGET criterion)
 # What the programs share: flags, the source tree, and support/.
 add_library(strandline_test_support STATIC
     support/batch_text.c
-    support/crash_model.c
-    support/crash_model_check.c
     support/engine_fixture.c
     support/fault_fs.c
     support/hold_fs.c
@@ -202,11 +200,6 @@ set_tests_properties(stress.readers_and_cuts_prepared PROPERTIES
 strandline_program_test(stress index_and_cuts)
 strandline_program_test(stress many_logs 1000)
 strandline_command_test(stress.ten_thousand_logs nightly 600 $<TARGET_FILE:stress_many_logs> 10000)
-strandline_program_test(crash power_cuts cut)
-foreach(mode IN ITEMS kill eio enospc sticky) # each takes a while: side by side
-    strandline_command_test(crash.power_cuts_${mode} crash 600
-        $<TARGET_FILE:crash_power_cuts> ${mode})
-endforeach()
 
 # A share of all damages, and one for each that nothing can tell; at night all of them.
 add_executable(crash_damage_sweep

@@ -1,6 +1,6 @@
 /* tests/unit/test_engine_durability.c -- What is left to the cache, and until when: syncs that the
- * sweeps of tests/crash/power_cuts.c cannot miss, because something else makes up for them unless
- * the cut falls just here.
+ * workloads of crashtest/ cannot miss, because something else makes up for them unless the cut
+ * falls just here.
  *
  * docs/SYNCS.md lists every sync with the test that fails without it.
  */

@@ -1,6 +1,6 @@
 /* tests/unit/test_engine_recovery.c -- What an engine serves after a crash, or after damage, and
  * what it leaves on disk.  The verdicts themselves are test_log_recovery.c's, power cuts at every
- * call tests/crash/power_cuts.c's. */
+ * call crashtest/'s. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
