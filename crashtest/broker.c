@@ -164,6 +164,9 @@ crashtest_broker_change(const struct strand_fs *fs, const struct crashtest_ledge
 {
     struct broker broker = {.fs = fs};
 
+    for (int32_t i = 0; i < CRASHTEST_LOGS; i++)
+        if (i != log && ledger->logs[i].exists)
+            return strand_fail(STRAND_ERR_INVALID, "a broker has one log, and no other is there");
     (void)snprintf(broker.directory, sizeof broker.directory, CRASHTEST_DIRECTORY "/%s-0",
                    crashtest_topics[log]);
     (void)snprintf(broker.name, sizeof broker.name, "%s 0", crashtest_topics[log]);

@@ -134,7 +134,7 @@ check_no_hole(struct crashtest_check *check, int32_t log, const struct crashtest
                           promised->durable_end == promised->end && promised->maybe_reset < 0;
 
     if (!is_all_durable || ledger->has_failed || ledger->is_recovering || ledger->recoveries > 0 ||
-        (raw->identity.flags & STRAND_LOG_HAS_GAPS) != 0)
+        raw->tail_bytes > 0 || (raw->identity.flags & STRAND_LOG_HAS_GAPS) != 0)
         return true;
     for (size_t i = 1; i < raw->segment_count; i++)
         if (raw->segments[i].base_offset > start &&

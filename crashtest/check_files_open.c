@@ -22,6 +22,8 @@ struct visits {
     struct crashtest_check *check;
     bool is_right;
     bool is_clean[CRASHTEST_LOGS]; /* by the report: nothing of it was read */
+    bool has_cut[CRASHTEST_LOGS];  /* ... bytes that could not be ruled out as valuable */
+    bool is_saved;                 /* there are bytes that were saved */
 };
 
 static bool
@@ -280,6 +282,26 @@ check_saved(void *argument, const char *name)
     return visits->is_right ? 0 : 1;
 }
 
+static int
+note_saved(void *argument, const char *name)
+{
+    struct visits *visits = argument;
+
+    visits->is_saved |= strncmp(name, "cut-", strlen("cut-")) == 0 && has_suffix(name, ".bytes");
+    return 0;
+}
+
+/* What contradicts a torn tail is cut, but not lost. */
+static bool
+check_cut_saved(struct crashtest_check *check, const struct crashtest_raw_log *raw)
+{
+    struct visits visits = {.check = check};
+
+    (void)check->fs->list(check->fs->context, raw->directory, note_saved, &visits);
+    return crashtest_holds(check, CRASHTEST_ONLY_TAIL_TORN, visits.is_saved,
+                           "%s: what was cut is suspect, and was not saved", raw->directory);
+}
+
 static bool
 check_nothing_saved(struct crashtest_check *check, const struct crashtest_raw_log *raw)
 {
@@ -369,8 +391,10 @@ check_report(void *context, const struct strand_recovery_report *report)
         crashtest_holds(check, CRASHTEST_NOTHING_INVENTED, log < CRASHTEST_LOGS,
                         "%s is a log that nobody made", report->topic) &&
         check_bound(check, log, report);
-    if (visits->is_right)
+    if (visits->is_right) {
         visits->is_clean[log] = report->verdict == STRAND_VERDICT_CLEAN;
+        visits->has_cut[log] = report->verdict == STRAND_VERDICT_SUSPECT && report->cut_bytes > 0;
+    }
     return visits->is_right ? 0 : 1;
 }
 
@@ -392,7 +416,8 @@ crashtest_check_files_open(struct crashtest_check *check)
             crashtest_holds(check, CRASHTEST_NO_TORN_FILE, raw.exists == is_open,
                             "%s is %s, the log %s", raw.directory,
                             raw.exists ? "there" : "not there", is_open ? "is" : "is not") &&
-            (!is_open || check_log(check, i, &raw, visits.is_clean[i]));
+            (!is_open || check_log(check, i, &raw, visits.is_clean[i])) &&
+            (!visits.has_cut[i] || check_cut_saved(check, &raw));
     }
     return visits.is_right;
 }

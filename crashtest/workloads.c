@@ -202,6 +202,26 @@ const struct crashtest_workload crashtest_workloads[] = {
         "create 0; append 0 1 durable",
     },
     {
+        "gap_behind_a_cut",
+        "recovery cuts a segment, and a leader's gap follows where it was cut",
+        "segment 140; open; replicate 0; follow 0 0 1 1 durable; follow 0 0 1 2 durable;"
+        "truncate 0 1",
+        "replicate 0; follow 0 0 1 60 written; follow 0 2 1 61 durable",
+    },
+    {
+        "gap_after_a_reset",
+        "a reset was interrupted, and a leader's gap follows",
+        "open; replicate 0; follow 0 1 2 1 durable; reset 0 8",
+        "replicate 0; follow 0 1 1 70 written",
+    },
+    {
+        "prepared_then_reset",
+        "a log with a prepared file starts anew",
+        "segment 700; open; replicate 0; 4*follow 0 0 4 1 durable; run 1100; reset 0 8;"
+        "follow 0 0 3 4 durable; run 1100",
+        "replicate 0; follow 0 0 1 60 durable",
+    },
+    {
         "indexed",
         "segments with many batches; the index hears of a cut, a trim and a deletion",
         "segment 9000; open; create 0; create 1; 3*append 1 16 durable; 12*append 0 16 durable;"

@@ -148,6 +148,16 @@ sync_frontier(struct strand_engine *engine)
     return status;
 }
 
+static int
+renew_frontier(struct strand_engine *engine)
+{
+    int status = strand_frontier_renew(engine->frontier);
+
+    if (strand_ballast_release(&engine->directory.ballast, status))
+        status = strand_frontier_renew(engine->frontier);
+    return status;
+}
+
 /* Slots that recovery may act upon.  In the same boot they may be in the cache alone, or be what a
  * failed sync has left there; what recovery changes because of a slot must not outlive it.  Before
  * a clean marker was written they were durable. */
@@ -157,7 +167,7 @@ make_slots_durable(struct strand_engine *engine)
     int status = STRAND_OK;
 
     if (engine->directory.is_same_boot && engine->directory.clean.count == 0)
-        status = strand_frontier_renew(engine->frontier);
+        status = renew_frontier(engine);
     for (size_t i = 0; status == STRAND_OK && i < engine->log_count; i++) {
         status = void_slot_if_foreign(engine, engine->logs[i]);
         if (strand_ballast_release(&engine->directory.ballast, status))

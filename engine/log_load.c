@@ -171,7 +171,7 @@ adopt_segments(struct strand_log *log, const struct strand_recovered_log *recove
         if (status == STRAND_OK) {
             strand_assert(last != NULL);
             last->durable_size = last->size;
-            last->is_cut_off = !kept->is_readable;
+            last->is_cut_off = !kept->is_readable && recovered->verdict == STRAND_VERDICT_CORRUPT;
         }
     }
     while (next < noted_count)
@@ -334,6 +334,7 @@ adopt(struct strand_log *log, struct strand_recovered_log *recovered,
 {
     if (recovered->must_reset) {
         log->generation = recovered->generation;
+        log->may_have_gaps = (log->identity.flags & STRAND_LOG_HAS_GAPS) != 0;
         return finish_reset(log, recovered->log_start);
     }
     int status = adopt_segments(log, recovered);

@@ -370,14 +370,27 @@ rewrite_locked(struct strand_frontier *frontier) STRAND_REQUIRES(frontier->mutex
     return status;
 }
 
+/* Whether the name still is that of the open file: a replacement that failed behind its rename has
+ * given it away. */
+static bool
+has_name(const struct strand_frontier *frontier)
+{
+    const struct strand_fs *fs = frontier->fs;
+
+    return fs->is_named(frontier->file.handle, fs->context, frontier->path) == 1;
+}
+
 int
 strand_frontier_renew(struct strand_frontier *frontier)
 {
     strand_assert(frontier->file.handle != NULL);
     strand_mutex_lock(&frontier->mutex);
+    frontier->is_suspect = true;
     int status = replace_locked(frontier);
-    if (status == STRAND_ERR_NO_SPACE)
+    if (status == STRAND_ERR_NO_SPACE && has_name(frontier)) {
+        frontier->is_suspect = false;
         status = rewrite_locked(frontier);
+    }
     strand_mutex_unlock(&frontier->mutex);
     return status == STRAND_OK ? strand_frontier_sync(frontier) : status;
 }

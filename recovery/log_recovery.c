@@ -323,7 +323,7 @@ recover_once(struct strand_recovery *recovery)
     if (recovery->slot != NULL && (recovery->slot->flags & STRAND_FRONTIER_RESETTING) != 0) {
         describe_reset(recovery->slot, log);
         clamp_high_watermark(log);
-        return STRAND_OK;
+        return strand_recovery_clear_leftovers(recovery);
     }
     status = strand_recovery_check_clean(recovery, &is_clean);
     if (status == STRAND_OK && !is_clean)

@@ -126,16 +126,23 @@ finish_rewrite(const struct strand_recovery *recovery, const char *name, int64_t
     return status;
 }
 
+/* The name may be in the cache alone, and what the segment loses is not to be lost with it. */
 int
 strand_recovery_finish_rewrites(const struct strand_recovery *recovery)
 {
+    bool is_name_durable = false;
     int status = STRAND_OK;
 
     for (size_t i = 0; i < recovery->names.count && status == STRAND_OK; i++) {
         const char *name = recovery->names.names[i];
         int64_t base_offset, position;
 
-        if (parse_tail_name(name, &base_offset, &position))
+        if (!parse_tail_name(name, &base_offset, &position))
+            continue;
+        if (!is_name_durable)
+            status = strand_recovery_sync_directory(recovery);
+        is_name_durable = true;
+        if (status == STRAND_OK)
             status = finish_rewrite(recovery, name, base_offset, position);
     }
     return status;
@@ -152,13 +159,16 @@ may_end_with_zeros(const struct strand_recovery *recovery, size_t index)
            recovery->files[index + 1].base_offset == recovery->files[index].end_offset;
 }
 
-/* The size anew: a sync that failed may have left another one on disk than the cache shows, and the
- * next one does not write it. */
+/* Synced, the size anew: a sync that failed may have left another one on disk than the cache shows,
+ * and the next one does not write it. */
 static int
-renew_size(const struct strand_file *file, int64_t size)
+renew_size(const struct strand_recovery *recovery, const struct strand_file *file, size_t index,
+           int64_t size)
 {
-    int status = strand_file_set_size(file, size + 1);
+    int status = STRAND_OK;
 
+    if (may_end_with_zeros(recovery, index))
+        status = strand_file_set_size(file, size + 1);
     if (status == STRAND_OK)
         status = strand_file_set_size(file, size);
     return status == STRAND_OK ? strand_file_sync_data(file) : status;
@@ -166,19 +176,19 @@ renew_size(const struct strand_file *file, int64_t size)
 
 /* Without room for the tail it is written in place, which is right on most file systems. */
 static int
-rewrite_tail(const struct strand_recovery *recovery, const struct strand_file *file,
-             int64_t base_offset, int64_t position, int64_t size)
+rewrite_tail(const struct strand_recovery *recovery, const struct strand_file *file, size_t index,
+             int64_t position, int64_t size)
 {
     const struct strand_recovery_range tail = {position, size - position};
     char name[TAIL_NAME_SIZE];
 
-    format_tail_name(base_offset, position, name);
+    format_tail_name(recovery->files[index].base_offset, position, name);
     int status = strand_recovery_copy(recovery, file, &tail, 1, name);
     if (status == STRAND_OK)
         return give_back_named(recovery, name, file, position);
     if (status == STRAND_ERR_NO_SPACE)
         status = copy_bytes(file, position, file, position, size - position);
-    return status == STRAND_OK ? renew_size(file, size) : status;
+    return status == STRAND_OK ? renew_size(recovery, file, index, size) : status;
 }
 
 int
@@ -203,12 +213,11 @@ rewrite_file(struct strand_recovery *recovery, const struct strand_file *file, s
     if (status != STRAND_OK)
         return status;
     if (position >= size) /* one with more links was never shortened in place */
-        return links > 1 || !may_end_with_zeros(recovery, index) ? strand_file_sync_data(file)
-                                                                 : renew_size(file, size);
+        return links > 1 ? strand_file_sync_data(file) : renew_size(recovery, file, index, size);
     if (links > 1)
         position = 0;
     status = links > 1 ? strand_recovery_replace_by_prefix(recovery, file, base_offset, size)
-                       : rewrite_tail(recovery, file, base_offset, position, size);
+                       : rewrite_tail(recovery, file, index, position, size);
     if (status == STRAND_OK)
         recovery->log->bytes_rewritten += size - position;
     return status;

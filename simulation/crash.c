@@ -183,6 +183,8 @@ strand_crash_replay(const struct strand_crash_program *program,
         return status;
 
     struct strand_crash_setup setup = complete(program, options);
+    if (line == NULL)
+        return refuse(out_result, "replay: there is no line");
     if (!strand_crash_path_read(line, &path, &setup.rules))
         return refuse(out_result, "replay: \"%.100s\" is not the line of a result", line);
     setup.disk.seed = setup.rules.seed;

@@ -198,7 +198,8 @@ Test(log_recovery, a_reset_that_has_begun_is_the_callers_to_finish)
     cr_expect_eq(log_found.log_end, 77);
     cr_expect_eq(log_found.generation, 42);
     cr_expect_eq(log_found.segment_count, 0);
-    cr_expect_eq(strand_sim_disk_calls(disk), 0, "nothing else is looked at");
+    cr_expect_null(strand_sim_disk_content(disk, DIRECTORY "/left.tmp", NULL));
+    cr_expect_str_eq(log_image_read(disk, DIRECTORY, ".log"), "0:0+1/100", "the rest is untouched");
     close_disk();
 }
 
