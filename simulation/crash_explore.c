@@ -11,7 +11,7 @@
 #include "simulation/crash_worker.h"
 #include "simulation/sim_memory.h"
 
-enum { BATCH = 1024, NS_PER_SECOND = 1000000000 };
+enum { BATCH = 1024, DEEP_BATCH = 64, NS_PER_SECOND = 1000000000 };
 
 struct explorer {
     const struct strand_crash_setup *setup; /* borrowed */
@@ -120,6 +120,13 @@ remember_violation(struct explorer *explorer, const struct strand_crash_place *p
             (struct strand_crash_step){place->kind, place->point, place->state - 1};
 }
 
+/* Each portion is a place to report and to stop at; behind a second crash an item takes long. */
+static bool
+is_full(const struct explorer *explorer)
+{
+    return explorer->work.item_count == (explorer->setup->depth > 1 ? DEEP_BATCH : BATCH);
+}
+
 /* Have all items checked, and make room for others. */
 static void
 check_batch(struct explorer *explorer)
@@ -179,7 +186,7 @@ gather_kill(struct explorer *explorer)
         return;
     strand_crash_disk_clear(&item->image);
     strand_crash_disk_copy(&item->image, &explorer->disk);
-    if (explorer->work.item_count == BATCH)
+    if (is_full(explorer))
         check_batch(explorer);
 }
 
@@ -197,7 +204,7 @@ gather_power_cuts(struct explorer *explorer)
         if (item == NULL)
             continue;
         strand_crash_states_build(&explorer->states, &item->image);
-        if (explorer->work.item_count == BATCH)
+        if (is_full(explorer))
             check_batch(explorer);
     }
 }
