@@ -185,6 +185,18 @@ crashtest_broker_change(const struct strand_fs *fs, const struct crashtest_ledge
 
 /* ---- Whether it is still true ---- */
 
+/* The number behind BEGINNING in TEXT; false: TEXT (NULL: there is none) begins otherwise. */
+static bool
+read_sum(const uint8_t *text, const char *beginning, uint32_t *out_sum)
+{
+    size_t size = strlen(beginning);
+
+    if (text == NULL || strncmp((const char *)text, beginning, size) != 0)
+        return false;
+    *out_sum = (uint32_t)strtoul((const char *)text + size, NULL, 16);
+    return true;
+}
+
 /* The CRC that the index of a segment of LOG speaks of; false: there is no index. */
 static bool
 find_indexed_crc(const struct crashtest_check *check, const char *directory, const char *segment,
@@ -195,7 +207,7 @@ find_indexed_crc(const struct crashtest_check *check, const char *directory, con
     (void)snprintf(path, sizeof path, "%s/%.20s.index", directory, segment);
     const uint8_t *text =
         strand_sim_disk_content(crashtest_driver_disk(&check->driver), path, NULL);
-    return text != NULL && sscanf((const char *)text, "index %" SCNx32, out_crc) == 1;
+    return read_sum(text, "index ", out_crc);
 }
 
 /* Add what the segments' indexes would say to *SUM. */
@@ -239,8 +251,7 @@ crashtest_check_broker(struct crashtest_check *check)
     const uint8_t *text =
         strand_sim_disk_content(crashtest_driver_disk(&check->driver),
                                 CRASHTEST_DIRECTORY "/" STRAND_KAFKA_CLEAN_NAME, NULL);
-    if (!is_right || text == NULL ||
-        sscanf((const char *)text, "{\"version\":0,\"sum\":\"%" SCNx32, &marked) != 1)
+    if (!is_right || !read_sum(text, "{\"version\":0,\"sum\":\"", &marked))
         return is_right;
     return crashtest_holds(check, CRASHTEST_CLEAN_MARKER_TRUE, marked == sum,
                            "segments have changed beside the marker of a broker");
