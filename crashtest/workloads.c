@@ -202,6 +202,12 @@ const struct crashtest_workload crashtest_workloads[] = {
         "create 0; append 0 1 durable",
     },
     {
+        "new_epoch",
+        "behind the crash three appends follow in a new epoch, where others may have stood",
+        "open; create 0; append 0 1 durable; 4*append 0 1 written",
+        "create 0; epoch 0 7; 3*append 0 1 durable",
+    },
+    {
         "gap_behind_a_cut",
         "recovery cuts a segment, and a leader's gap follows where it was cut",
         "segment 140; open; replicate 0; follow 0 0 1 1 durable; follow 0 0 1 2 durable;"

@@ -145,8 +145,23 @@ STRAND_MUST_USE int strand_log_load(struct strand_engine *engine, const char *to
  * STRAND_ERR_NO_MEMORY. */
 STRAND_MUST_USE int strand_log_recover_loaded(struct strand_log *log);
 
-/* Keep the report on what recovery found (log_report.c).  STRAND_ERR_NO_MEMORY. */
+/* What recovery tells while it reads becomes objects (log_adopt.c). */
+struct strand_log_adoption {
+    struct strand_log *log; /* of which nobody else knows yet */
+    int status;             /* of making objects; nothing is noted behind a failure */
+};
 struct strand_recovered_log;
+
+/* For recovery, whose ARGUMENT is an adoption: a batch was visited; all visits so far are void. */
+void strand_log_note_recovered(void *argument, int64_t segment_base_offset, const uint8_t *batch,
+                               int64_t position);
+void strand_log_forget_recovered(void *argument);
+
+/* Line the objects up with what recovery kept: those of which nothing was kept go. */
+STRAND_MUST_USE int strand_log_adopt_segments(struct strand_log *log,
+                                              const struct strand_recovered_log *recovered);
+
+/* Keep the report on what recovery found (log_report.c).  STRAND_ERR_NO_MEMORY. */
 STRAND_MUST_USE int strand_log_report_recovered(struct strand_log *log,
                                                 const struct strand_recovered_log *recovered,
                                                 int64_t elapsed_ns);

@@ -12,11 +12,6 @@
 #include "storage/segment.h"
 #include "strandline/fs.h"
 
-struct loading {
-    struct strand_log *log;
-    int status; /* of making objects */
-};
-
 /* ---- Identity and slot ---- */
 
 static bool
@@ -52,131 +47,6 @@ load_identity(struct strand_log *log, bool *out_is_new)
     status = strand_log_identity_create(engine->config.fs, flags, &log->identity);
     if (status == STRAND_OK && !strand_engine_is_read_only(engine))
         status = strand_log_identity_write(engine->config.fs, log->directory, &log->identity);
-    return status;
-}
-
-/* ---- Segments ---- */
-
-static int
-push_segment(struct strand_log *log, struct strand_log_segment *segment)
-{
-    strand_mutex_lock(&log->state);
-    int status = strand_log_reserve_segments_locked(log);
-    if (status == STRAND_OK)
-        strand_log_list_segment_locked(log, segment);
-    strand_mutex_unlock(&log->state);
-    return status;
-}
-
-static int
-add_object(struct strand_log *log, int64_t base_offset)
-{
-    struct strand_log_segment *segment = NULL;
-
-    int status = strand_log_segment_create(log, base_offset, &segment);
-    if (status != STRAND_OK)
-        return status;
-    segment->name_is_durable = true;
-    status = push_segment(log, segment);
-    if (status != STRAND_OK)
-        strand_log_segment_release(segment);
-    return status;
-}
-
-static struct strand_log_segment *
-last_segment(const struct strand_log *log)
-{
-    return log->segment_count == 0 ? NULL : log->segments[log->segment_count - 1];
-}
-
-static void
-note_recovered(void *argument, int64_t segment_base_offset, const uint8_t *batch, int64_t position)
-{
-    struct loading *loading = argument;
-    struct strand_log_segment *last = last_segment(loading->log);
-
-    if (loading->status == STRAND_OK && (last == NULL || last->base_offset != segment_base_offset))
-        loading->status = add_object(loading->log, segment_base_offset);
-    if (loading->status == STRAND_OK)
-        strand_log_segment_note(last_segment(loading->log), batch, position);
-}
-
-/* Damage was taken out of the log, and all of it is read anew. */
-static void
-forget_noted(void *argument)
-{
-    struct loading *loading = argument;
-    struct strand_log *log = loading->log;
-
-    while (log->segment_count > 0)
-        strand_log_segment_release(log->segments[--log->segment_count]);
-}
-
-/* An object for a run of batches that recovery did not visit: an empty segment, or one behind
- * damage.
- */
-static int
-add_run(struct strand_log *log, const struct strand_recovered_segment *recovered)
-{
-    int status = add_object(log, recovered->base_offset);
-    if (status != STRAND_OK)
-        return status;
-
-    struct strand_log_segment *segment = last_segment(log);
-    strand_assert(segment != NULL);
-    segment->file_base_offset = recovered->file_base_offset;
-    segment->start_position = recovered->start_position;
-    segment->end_offset = recovered->end_offset;
-    segment->size = recovered->size;
-    segment->max_timestamp_ms = recovered->max_timestamp_ms;
-    segment->is_learnt = recovered->is_scanned || recovered->size == 0;
-    if (!segment->is_learnt) {
-        segment->first_timestamp_ms = STRAND_TIME_NOT_LEARNT;
-        segment->unread_size = segment->size;
-        strand_sparse_index_forget(&segment->index,
-                                   (uint32_t)(segment->end_offset - segment->base_offset),
-                                   (uint32_t)segment->size);
-    }
-    return STRAND_OK;
-}
-
-/* Line the objects up with what recovery kept: those of which nothing was kept go. */
-static int
-adopt_segments(struct strand_log *log, const struct strand_recovered_log *recovered)
-{
-    struct strand_log_segment **noted = log->segments;
-    size_t noted_count = log->segment_count;
-    size_t next = 0;
-    int status = STRAND_OK;
-
-    log->segments = NULL;
-    log->segment_count = 0;
-    log->segment_capacity = 0;
-    for (size_t i = 0; status == STRAND_OK && i < recovered->segment_count; i++) {
-        const struct strand_recovered_segment *kept = &recovered->segments[i];
-        const struct strand_log_segment *before = last_segment(log);
-
-        /* A damaged file may hold batches of any other: offsets that have been listed stay. */
-        if (before != NULL && kept->base_offset <= before->base_offset)
-            continue;
-        while (next < noted_count && noted[next]->base_offset < kept->base_offset)
-            strand_log_segment_release(noted[next++]);
-        if (next < noted_count && noted[next]->base_offset == kept->base_offset) {
-            status = push_segment(log, noted[next]);
-            next += status == STRAND_OK ? 1 : 0;
-        } else {
-            status = add_run(log, kept);
-        }
-        struct strand_log_segment *last = last_segment(log);
-        if (status == STRAND_OK) {
-            strand_assert(last != NULL);
-            last->durable_size = last->size;
-            last->is_cut_off = !kept->is_readable && recovered->verdict == STRAND_VERDICT_CORRUPT;
-        }
-    }
-    while (next < noted_count)
-        strand_log_segment_release(noted[next++]);
-    free(noted);
     return status;
 }
 
@@ -285,8 +155,8 @@ make_servable(struct strand_log *log)
         status = strand_log_add_segment(log, log->log_end);
     if (status != STRAND_OK)
         return status;
-    const struct strand_log_segment *last = last_segment(log); /* appends will change it */
-    strand_assert(last != NULL);
+    /* Appends will change the last one. */
+    const struct strand_log_segment *last = log->segments[log->segment_count - 1];
     status = strand_kafka_files_remove(fs, log->directory, last->base_offset, log->log_end);
     return status == STRAND_OK ? strand_log_write_slot(log, 0, false) : status;
 }
@@ -337,7 +207,7 @@ adopt(struct strand_log *log, struct strand_recovered_log *recovered,
         log->may_have_gaps = (log->identity.flags & STRAND_LOG_HAS_GAPS) != 0;
         return finish_reset(log, recovered->log_start);
     }
-    int status = adopt_segments(log, recovered);
+    int status = strand_log_adopt_segments(log, recovered);
     if (status != STRAND_OK)
         return status;
     struct strand_leader_epochs none = log->epochs;
@@ -370,7 +240,7 @@ recover(struct strand_log *log, const struct strand_frontier_slot *slot,
         struct strand_recovered_log *out_recovered)
 {
     struct strand_engine *engine = log->engine;
-    struct loading loading = {.log = log};
+    struct strand_log_adoption adoption = {.log = log};
     bool must_salvage = engine->config.recovery_policy == STRAND_RECOVER_SALVAGE;
     struct strand_recovery_request request = {
         .fs = engine->config.fs,
@@ -386,15 +256,15 @@ recover(struct strand_log *log, const struct strand_frontier_slot *slot,
         .clean = strand_clean_marker_find(&engine->directory.clean, log->identity.id),
         .recovery_point = log->kafka.recovery_point,
         .log_start = log->kafka.log_start,
-        .visit = note_recovered,
-        .restart = forget_noted,
-        .argument = &loading,
+        .visit = strand_log_note_recovered,
+        .restart = strand_log_forget_recovered,
+        .argument = &adoption,
     };
 
     int status = strand_log_recover(&request, out_recovered);
-    if (status == STRAND_OK && loading.status != STRAND_OK) {
+    if (status == STRAND_OK && adoption.status != STRAND_OK) {
         strand_recovered_log_deinit(out_recovered);
-        status = strand_fail_context(loading.status, "recover %s", log->name);
+        status = strand_fail_context(adoption.status, "recover %s", log->name);
     }
     return status;
 }
