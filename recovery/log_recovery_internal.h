@@ -148,8 +148,8 @@ struct strand_recovery_range {
     int64_t size;
 };
 
-/* Put the COUNT parts RANGES of FILE, in order, into a file NAME that appears whole or not at all;
- * content and name are durable. */
+/* Put the COUNT parts RANGES of FILE, in order, into a file NAME that appears whole, or not at all
+ * where this fails; the content is durable.  The directory is not yet synced. */
 STRAND_MUST_USE int strand_recovery_copy(const struct strand_recovery *recovery,
                                          const struct strand_file *file,
                                          const struct strand_recovery_range *ranges, size_t count,
@@ -166,7 +166,8 @@ STRAND_MUST_USE int strand_recovery_cut(struct strand_recovery *recovery);
 STRAND_MUST_USE int strand_recovery_sync_file(struct strand_recovery *recovery, size_t index,
                                               int64_t position, int64_t size);
 
-/* Put the first SIZE bytes of FILE, which others hold links to, into a new file under its name. */
+/* Put the first SIZE bytes of FILE, which others hold links to, into a new file under its name. The
+ * directory is not yet synced. */
 STRAND_MUST_USE int strand_recovery_replace_by_prefix(const struct strand_recovery *recovery,
                                                       const struct strand_file *file,
                                                       int64_t base_offset, int64_t size);

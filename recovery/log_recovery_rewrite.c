@@ -174,7 +174,9 @@ renew_size(const struct strand_recovery *recovery, const struct strand_file *fil
     return status == STRAND_OK ? strand_file_sync_data(file) : status;
 }
 
-/* Without room for the tail it is written in place, which is right on most file systems. */
+/* Without room for the tail it is written in place, which is right on most file systems.  That
+ * there is none is told before the tail has its name: one that stayed would be given back later,
+ * over what has been appended since. */
 static int
 rewrite_tail(const struct strand_recovery *recovery, const struct strand_file *file, size_t index,
              int64_t position, int64_t size)
@@ -184,11 +186,13 @@ rewrite_tail(const struct strand_recovery *recovery, const struct strand_file *f
 
     format_tail_name(recovery->files[index].base_offset, position, name);
     int status = strand_recovery_copy(recovery, file, &tail, 1, name);
-    if (status == STRAND_OK)
-        return give_back_named(recovery, name, file, position);
-    if (status == STRAND_ERR_NO_SPACE)
+    if (status == STRAND_ERR_NO_SPACE) {
         status = copy_bytes(file, position, file, position, size - position);
-    return status == STRAND_OK ? renew_size(recovery, file, index, size) : status;
+        return status == STRAND_OK ? renew_size(recovery, file, index, size) : status;
+    }
+    if (status == STRAND_OK)
+        status = strand_recovery_sync_directory(recovery);
+    return status == STRAND_OK ? give_back_named(recovery, name, file, position) : status;
 }
 
 int

@@ -138,9 +138,8 @@ strand_recovery_copy(const struct strand_recovery *recovery, const struct strand
     if (status != STRAND_OK) {
         /* Only tidying, past base/file.h, which would overwrite the sentence of the failure. */
         (void)recovery->request->fs->remove(recovery->request->fs->context, tmp_path);
-        return status;
     }
-    return strand_recovery_sync_directory(recovery);
+    return status;
 }
 
 /* A name for what is cut at OFFSET: the first that is free.  *OUT_IS_SAVED: FILE's bytes (NULL:
@@ -189,10 +188,10 @@ strand_recovery_save(const struct strand_recovery *recovery, size_t index, int64
     if (status == STRAND_OK) {
         status =
             choose_saved_name(recovery, offset, &file, position, size, buffer, name, &is_saved);
-        if (status == STRAND_OK && is_saved)
-            status = strand_recovery_sync_directory(recovery);
-        else if (status == STRAND_OK)
+        if (status == STRAND_OK && !is_saved)
             status = strand_recovery_copy(recovery, &file, &range, 1, name);
+        if (status == STRAND_OK)
+            status = strand_recovery_sync_directory(recovery);
         strand_file_discard(&file); /* nothing was written to it */
     }
     free(buffer);

@@ -138,6 +138,8 @@ replace_file(const struct strand_salvage_plan *plan, const struct strand_salvage
     strand_segment_name_format(base_offset, name);
     if (status == STRAND_OK && !is_taken)
         status = strand_recovery_copy(recovery, &file, ranges, count, name);
+    if (status == STRAND_OK && !is_taken)
+        status = strand_recovery_sync_directory(recovery);
     strand_file_discard(&file); /* nothing was written to it */
     if (status == STRAND_OK && is_taken)
         status = save_rest(plan, cut->index, ranges, count, base_offset);

@@ -1,4 +1,4 @@
-/* tests/crash/kill_loop.c -- kill -9 during durable appends, two hundred times.
+/* tests/crash/kill_loop.c -- kill -9 during durable appends, two hundred times by default.
  *
  *     kill_loop PATH_OF_STRANDLINE [RUNS [SEED]]
  *

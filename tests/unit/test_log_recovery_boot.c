@@ -323,6 +323,27 @@ Test(log_recovery_boot, what_is_written_again_gets_blocks_anew)
     close_disk();
 }
 
+/* It would be given back by a later opening, over what has been appended since. */
+Test(log_recovery_boot, no_tail_stays_beside_a_log_that_is_served)
+{
+    bool is_struck = true;
+
+    for (uint64_t nth = 1; is_struck; nth++) {
+        open_after_failed_sync("0: 0+1 1+1", "0: 0+1 1+1 2+1", ONLY_FIRST);
+        set_slot(0, 2);
+        request.is_same_boot = true;
+        strand_sim_disk_plan_clear(disk);
+        strand_sim_disk_plan_fault(disk, nth, ENOSPC, false);
+        int status = strand_log_recover(&request, &log_found);
+        is_struck = strand_sim_disk_calls(disk) >= nth;
+        if (status == STRAND_OK) {
+            cr_expect_str_eq(log_image_read(disk, DIRECTORY, ".tail"), "", "call %d", (int)nth);
+            strand_recovered_log_deinit(&log_found);
+        }
+        close_disk();
+    }
+}
+
 Test(log_recovery_boot, a_tail_without_its_segment_goes)
 {
     open_disk("0: 0+1");
