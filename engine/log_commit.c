@@ -177,7 +177,7 @@ watermark_at_locked(const struct strand_log *log, int64_t durable_end)
 
 /* Remember in the slot, then tell: see the order above. */
 static void
-publish(struct strand_log *log, int64_t durable_end, uint64_t bytes)
+publish(struct strand_log *log, int64_t durable_end, uint64_t bytes, int64_t round_ns)
 {
     struct strand_frontier_slot slot = slot_of(log);
 
@@ -195,6 +195,7 @@ publish(struct strand_log *log, int64_t durable_end, uint64_t bytes)
     log->round_end = -1;
     log->round_bytes = 0;
     log->high_watermark = watermark_at_locked(log, durable_end);
+    strand_log_gather_end_locked(log, round_ns);
     bool is_urgent = false;
     bool is_much = strand_log_index_note_durable_locked(log, bytes, &is_urgent);
     strand_log_unlock_and_wake(log, false);
@@ -221,16 +222,19 @@ strand_log_commit_locked(struct strand_log *log)
     log->unsynced_bytes = 0;
     log->round_bytes = is_done ? 0 : bytes;
     log->round_end = is_done ? -1 : sample.log_end;
+    if (!is_done)
+        strand_log_gather_begin_locked(log);
     strand_mutex_unlock(&log->state);
     if (is_done)
         return STRAND_OK;
 
+    int64_t began_ns = strand_thread_now_ns();
     int status = sync_sample(log, &sample);
     if (status != STRAND_OK) { /* never retried: the kernel may have dropped the pages */
         (void)strand_log_fail(log, status);
         return strand_fail_context(STRAND_ERR_FAILED, "%s has failed", log->name);
     }
-    publish(log, sample.log_end, bytes);
+    publish(log, sample.log_end, bytes, strand_thread_now_ns() - began_ns);
     return STRAND_OK;
 }
 
@@ -238,6 +242,7 @@ int
 strand_log_commit(struct strand_log *log)
 {
     strand_mutex_lock(&log->commit);
+    strand_log_gather(log);
     int status = strand_log_commit_locked(log);
     strand_mutex_unlock(&log->commit);
     return status;

@@ -22,6 +22,7 @@
 #include "engine/committer.h"
 #include "engine/config.h"
 #include "engine/engine_internal.h"
+#include "engine/log_gather.h"
 #include "engine/log_index.h"
 #include "engine/log_segment.h"
 #include "recovery/clean_marker.h"
@@ -82,10 +83,11 @@ struct strand_log {
     struct strand_condition written; /* the log end moved; likewise */
     uint32_t waiter_count;           /* guarded by state, as everything from here on */
     uint32_t written_waiter_count;   /* of them, who waits for the log end alone */
-    struct strand_watch *watches;    /* a list, linked by watch.c */
-    uint32_t handle_count;           /* strand_log_open() less strand_log_close() */
-    uint32_t pin_count;              /* cursors and fetches */
-    bool has_config;                 /* the first open has set it */
+    struct strand_log_gather gather;
+    struct strand_watch *watches; /* a list, linked by watch.c */
+    uint32_t handle_count;        /* strand_log_open() less strand_log_close() */
+    uint32_t pin_count;           /* cursors and fetches */
+    bool has_config;              /* the first open has set it */
     bool is_replicated;
     bool is_new;        /* no identity was there when it was opened: Kafka's, or one lost it */
     bool may_have_gaps; /* as the identity says: what is missing between segments is no damage */
@@ -218,6 +220,20 @@ STRAND_MUST_USE int strand_log_commit_locked(struct strand_log *log) STRAND_REQU
 STRAND_MUST_USE int strand_log_write_slot(struct strand_log *log, uint32_t flags, bool durably)
     STRAND_REQUIRES(log->commit);
 
+/* ---- Gathering (log_gather.c) ---- */
+
+/* Wait for those whom the last round has let go, if that is worth while. */
+void strand_log_gather(struct strand_log *log) STRAND_REQUIRES(log->commit);
+
+/* A thread begins to wait until what lies below END_OFFSET is durable. */
+void strand_log_gather_arrive_locked(struct strand_log *log, int64_t end_offset)
+    STRAND_REQUIRES(log->state);
+
+/* A round begins; it has ended, after ROUND_NS. */
+void strand_log_gather_begin_locked(struct strand_log *log) STRAND_REQUIRES(log->state);
+void strand_log_gather_end_locked(struct strand_log *log, int64_t round_ns)
+    STRAND_REQUIRES(log->state);
+
 /* ---- Waiting (log_wait.c) ---- */
 
 /* After APPENDED, which need not be durable: where more than unsynced_bytes_max is not, wait until
@@ -282,7 +298,7 @@ void strand_log_stage_init(struct strand_log_stage *stage);
 void strand_log_stage_deinit(struct strand_log_stage *stage);
 
 /* Write ENTRY, of a durable append of a leader, together with others that are waiting.  Returns
- * when it is written, and a commit round asked for, or has failed. */
+ * when it is written, or has failed. */
 STRAND_MUST_USE int strand_log_stage_append(struct strand_log *log, struct strand_log_entry *entry);
 
 /* ---- Epochs (log_epochs.c); behind a closed gate ---- */

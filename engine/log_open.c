@@ -31,6 +31,7 @@ init_object(struct strand_log *log, struct strand_engine *engine, int32_t partit
     strand_condition_init(&log->gate_opened);
     strand_condition_init(&log->changed);
     strand_condition_init(&log->written);
+    strand_log_gather_init(&log->gather);
     strand_log_stage_init(&log->stage);
     log->round_end = -1;
     strand_log_index_init(&log->index);
@@ -83,6 +84,7 @@ strand_log_object_destroy(struct strand_log *log)
     free(log->report);
     free(log->reason);
     strand_log_stage_deinit(&log->stage);
+    strand_log_gather_deinit(&log->gather);
     strand_condition_deinit(&log->written);
     strand_condition_deinit(&log->changed);
     strand_condition_deinit(&log->gate_opened);

@@ -137,8 +137,6 @@ lead(struct strand_log *log, struct strand_log_entry *entry)
     size_t count;
 
     int status = write_front(log, entry, &count);
-    if (status == STRAND_OK && strand_engine_has_threads(log->engine))
-        strand_committer_ask(&log->engine->committer, log); /* while the others wake up */
     leave_line(&log->stage, entry, count, status);
     return status;
 }

@@ -82,6 +82,7 @@ bring_about_round(struct strand_log *log, int64_t timeout_ms)
     if (!strand_engine_has_threads(log->engine)) {
         (void)strand_log_commit(log);
     } else if (timeout_ms < 0 && strand_mutex_try_lock(&log->commit)) {
+        strand_log_gather(log);
         (void)strand_log_commit_locked(log);
         strand_mutex_unlock(&log->commit);
     } else {
@@ -160,6 +161,8 @@ wait_for(struct strand_log *log, const struct goal *goal, int64_t timeout_ms)
     bool needs_round = needs_round_locked(log, goal);
     if (goal->kind != GOAL_DATA || needs_round)
         log->was_waited = true;
+    if (goal->kind != GOAL_DATA && status == STILL_WAITING)
+        strand_log_gather_arrive_locked(log, goal->appended->end_offset);
     strand_mutex_unlock(&log->state);
     if (status != STILL_WAITING)
         return status;
