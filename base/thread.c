@@ -111,6 +111,41 @@ strand_condition_wait(struct strand_condition *condition, struct strand_mutex *m
     return result == 0;
 }
 
+void
+strand_semaphore_init(struct strand_semaphore *semaphore)
+{
+    int result = sem_init(&semaphore->native, 0, 0);
+
+    strand_assert(result == 0);
+}
+
+void
+strand_semaphore_deinit(struct strand_semaphore *semaphore)
+{
+    int result = sem_destroy(&semaphore->native);
+
+    strand_assert(result == 0);
+}
+
+void
+strand_semaphore_post(struct strand_semaphore *semaphore)
+{
+    int result = sem_post(&semaphore->native);
+
+    strand_assert(result == 0);
+}
+
+void
+strand_semaphore_wait(struct strand_semaphore *semaphore)
+{
+    int result;
+
+    do
+        result = sem_wait(&semaphore->native);
+    while (result != 0 && errno == EINTR);
+    strand_assert(result == 0);
+}
+
 int64_t
 strand_thread_now_ns(void)
 {

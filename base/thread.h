@@ -1,4 +1,4 @@
-/* base/thread.h -- Mutexes, conditions and threads, with the annotations clang checks.
+/* base/thread.h -- Mutexes, conditions, semaphores and threads, with the annotations clang checks.
  *
  * Conditions wait on the monotonic clock.  An operation that fails here is a broken invariant
  * (strand_assert), except starting a thread.
@@ -7,6 +7,7 @@
 #define STRAND_BASE_THREAD_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -52,6 +53,17 @@ void strand_condition_signal(struct strand_condition *condition);
  * no deadline.  Returns false when the deadline has passed; wake-ups may be spurious. */
 bool strand_condition_wait(struct strand_condition *condition, struct strand_mutex *mutex,
                            int64_t deadline_ns) STRAND_REQUIRES(*mutex);
+
+struct strand_semaphore {
+    sem_t native;
+};
+
+void strand_semaphore_init(struct strand_semaphore *semaphore); /* with 0 */
+void strand_semaphore_deinit(struct strand_semaphore *semaphore);
+
+/* Who waits may destroy the semaphore as soon as its wait has returned. */
+void strand_semaphore_post(struct strand_semaphore *semaphore);
+void strand_semaphore_wait(struct strand_semaphore *semaphore);
 
 /* The monotonic clock that deadlines are on. */
 int64_t strand_thread_now_ns(void);

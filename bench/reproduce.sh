@@ -67,8 +67,8 @@ trap 'exit 143' TERM
 
 is_wanted() {
     [ -n "$only" ] || return 0
-    for name in $only; do
-        case $1 in "$name"*) return 0 ;; esac
+    for begin in $only; do
+        case $1 in "$begin"*) return 0 ;; esac
     done
     return 1
 }

@@ -76,7 +76,7 @@ strand_log_fail(struct strand_log *log, int status)
         log->health = STRAND_LOG_FAILED;
         strand_log_set_reason_locked(log, strand_error_message());
     }
-    strand_log_wake_locked(log);
+    strand_log_wake_all_locked(log);
     strand_mutex_unlock(&log->state);
     strand_engine_notice(log->engine, 3, "%s has failed: %s", log->name, strand_error_message());
     return status;
@@ -91,6 +91,14 @@ strand_log_wake_locked(struct strand_log *log)
     }
     if (log->watches != NULL)
         strand_watch_signal_locked(log);
+    strand_log_call(strand_log_take_reached_locked(log));
+}
+
+void
+strand_log_wake_all_locked(struct strand_log *log)
+{
+    strand_log_wake_locked(log);
+    strand_log_call(strand_log_take_all_locked(log));
 }
 
 void
@@ -98,6 +106,8 @@ strand_log_unlock_and_wake(struct strand_log *log, bool is_log_end_alone)
 {
     bool has_waiters = log->waiter_count > log->written_waiter_count && !is_log_end_alone;
     bool has_written_waiters = log->written_waiter_count > 0;
+    struct strand_log_waiter *reached =
+        is_log_end_alone ? NULL : strand_log_take_reached_locked(log);
 
     if (log->watches != NULL)
         strand_watch_signal_locked(log);
@@ -106,6 +116,7 @@ strand_log_unlock_and_wake(struct strand_log *log, bool is_log_end_alone)
         strand_condition_broadcast(&log->changed);
     if (has_written_waiters)
         strand_condition_broadcast(&log->written);
+    strand_log_call(reached);
 }
 
 /* ---- Positions ---- */

@@ -67,13 +67,17 @@ append_entry(struct strand_log *log, struct strand_log_entry *entry,
              const struct strand_append_options *options, struct strand_appended *out_appended)
 {
     bool may_share = options->durability == STRAND_DURABLE && !entry->is_follower;
+    int64_t timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : -1;
+    bool is_durable = false;
 
-    int status = may_share ? strand_log_stage_append(log, entry) : write_alone(log, entry);
+    int status = may_share ? strand_log_stage_append(log, entry, timeout_ms < 0, &is_durable)
+                           : write_alone(log, entry);
     if (status != STRAND_OK)
         return status;
     if (out_appended != NULL)
         *out_appended = entry->appended;
-    int64_t timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : -1;
+    if (is_durable)
+        return STRAND_OK;
     if (options->durability == STRAND_DURABLE)
         return strand_log_wait(log, &entry->appended, timeout_ms);
     strand_log_hold_back(log, &entry->appended, timeout_ms);

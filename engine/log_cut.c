@@ -189,7 +189,7 @@ lower_locked(struct strand_log *log, struct cut *cut)
     if (log->wanted_watermark > cut->log_end)
         log->wanted_watermark = cut->log_end;
     strand_log_index_note_cut_locked(log, cut->log_end);
-    strand_log_wake_locked(log);
+    strand_log_wake_all_locked(log);
     return STRAND_OK;
 }
 

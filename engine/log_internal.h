@@ -53,6 +53,15 @@ struct strand_log_entry {
     struct strand_log_waiting *waiting; /* staged: its owner (log_stage.c) */
 };
 
+/* A thread that waits without a limit until an append is durable, or committed; on its stack. */
+struct strand_log_waiter {
+    const struct strand_appended *appended;
+    struct strand_log_waiter *next; /* in the log's list; guarded by its state */
+    bool is_for_committed;
+    bool is_reached;                /* what it waits for is so; set before it is called */
+    struct strand_semaphore called; /* posted when it is off the list */
+};
+
 /* Durable appends that meet another one in progress; they share writes. */
 struct strand_log_stage {
     struct strand_mutex lock;
@@ -81,8 +90,9 @@ struct strand_log {
     struct strand_mutex state;
     struct strand_condition changed; /* something below moved; broadcast when there are waiters */
     struct strand_condition written; /* the log end moved; likewise */
-    uint32_t waiter_count;           /* guarded by state, as everything from here on */
-    uint32_t written_waiter_count;   /* of them, who waits for the log end alone */
+    uint32_t waiter_count;         /* on these two; guarded by state, as everything from here on */
+    uint32_t written_waiter_count; /* of them, who waits for the log end alone */
+    struct strand_log_waiter *waiters; /* who waits for an append without a limit */
     struct strand_log_gather gather;
     struct strand_watch *watches; /* a list, linked by watch.c */
     uint32_t handle_count;        /* strand_log_open() less strand_log_close() */
@@ -197,8 +207,9 @@ const char *strand_log_reason(const struct strand_log *log); /* never NULL; stat
 /* The sentence for a log that is not healthy; returns its status.  State lock held. */
 int strand_log_unhealthy_locked(const struct strand_log *log) STRAND_REQUIRES(log->state);
 
-/* Tell waiters and watches that something moved.  State lock held. */
+/* Tell waiters and watches that a position moved; or that what is waited for may never come. */
 void strand_log_wake_locked(struct strand_log *log) STRAND_REQUIRES(log->state);
+void strand_log_wake_all_locked(struct strand_log *log) STRAND_REQUIRES(log->state);
 
 /* The same for what moves all the time, and give the state lock back first, which who is woken
  * takes.  IS_LOG_END_ALONE: nothing else moved, and most who wait are not waiting for that.  The
@@ -234,7 +245,31 @@ void strand_log_gather_begin_locked(struct strand_log *log) STRAND_REQUIRES(log-
 void strand_log_gather_end_locked(struct strand_log *log, int64_t round_ns)
     STRAND_REQUIRES(log->state);
 
+/* ---- Those who wait for appends (log_waiters.c) ---- */
+
+void strand_log_waiter_init(struct strand_log_waiter *waiter,
+                            const struct strand_appended *appended);
+void strand_log_waiter_deinit(struct strand_log_waiter *waiter);
+
+/* WAITER, whose append is not yet durable, or committed, is to be called. */
+void strand_log_list_waiter_locked(struct strand_log *log, struct strand_log_waiter *waiter)
+    STRAND_REQUIRES(log->state);
+
+/* Take off the list, in the order they came, those for whom it is so; all, who are to look again.
+ */
+struct strand_log_waiter *strand_log_take_reached_locked(struct strand_log *log)
+    STRAND_REQUIRES(log->state);
+struct strand_log_waiter *strand_log_take_all_locked(struct strand_log *log)
+    STRAND_REQUIRES(log->state);
+
+/* Call those who were taken; NULL: nobody. */
+void strand_log_call(struct strand_log_waiter *first);
+
 /* ---- Waiting (log_wait.c) ---- */
+
+/* WAITER's append was just written for it by another thread, and it sleeps until it is called. */
+void strand_log_wait_on_behalf_locked(struct strand_log *log, struct strand_log_waiter *waiter)
+    STRAND_REQUIRES(log->state);
 
 /* After APPENDED, which need not be durable: where more than unsynced_bytes_max is not, wait until
  * it is, at most TIMEOUT_MS (-1: for ever).  Nothing is told: the append has succeeded, and what
@@ -298,8 +333,10 @@ void strand_log_stage_init(struct strand_log_stage *stage);
 void strand_log_stage_deinit(struct strand_log_stage *stage);
 
 /* Write ENTRY, of a durable append of a leader, together with others that are waiting.  Returns
- * when it is written, or has failed. */
-STRAND_MUST_USE int strand_log_stage_append(struct strand_log *log, struct strand_log_entry *entry);
+ * when it is written, or has failed; where HAS_TIME, and another thread has written it, not before
+ * it is durable: *OUT_IS_DURABLE. */
+STRAND_MUST_USE int strand_log_stage_append(struct strand_log *log, struct strand_log_entry *entry,
+                                            bool has_time, bool *out_is_durable);
 
 /* ---- Epochs (log_epochs.c); behind a closed gate ---- */
 

@@ -424,7 +424,7 @@ strand_log_finish(struct strand_log *log, struct strand_clean_entry *out_entry, 
     }
     *out_is_clean = is_healthy && status == STRAND_OK;
     strand_mutex_lock(&log->state);
-    strand_log_wake_locked(log);
+    strand_log_wake_all_locked(log);
     strand_mutex_unlock(&log->state);
     return status;
 }

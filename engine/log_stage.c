@@ -3,7 +3,9 @@
  * They stand in line.  Whose entry is the front one writes: it takes the append lock, waits for the
  * gate, takes the entries that stand in line by then, writes them, and leaves the line with them.
  * A lone append finds the line empty and passes through.  Nobody is told anything before the write
- * is done: the callers are still there to be told if it fails.
+ * is done: the callers are still there to be told if it fails.  Where it succeeds, those who have
+ * no limit sleep on until a round has made it durable, which the one who wrote sees to: they are
+ * woken once.
  *
  * Nothing is allocated: entries, and what their owners sleep on, are on the owners' stacks.
  */
@@ -13,11 +15,11 @@
 #include "base/error.h"
 #include "engine/log_internal.h"
 
-/* Who waits in line, and what it is told. */
+/* Who waits in line, and what it is told before it is called. */
 struct strand_log_waiting {
-    struct strand_condition called; /* one of the next two is true; guarded by the stage's lock */
-    bool is_front;
-    bool is_done;
+    struct strand_log_waiter waiter; /* what it sleeps on, in line and later */
+    bool has_time;                   /* it may sleep until it is durable */
+    bool is_front;                   /* it has to write; else it was written, or has failed */
     int status;
     char sentence[STRAND_ERROR_MESSAGE_SIZE_MAX]; /* of a failure */
 };
@@ -35,7 +37,7 @@ strand_log_stage_deinit(struct strand_log_stage *stage)
     strand_mutex_deinit(&stage->lock);
 }
 
-/* Stand in line; return when ENTRY is the front one, or was written with another. */
+/* Stand in line; return when ENTRY is the front one, or has been written with another. */
 static void
 stand_in_line(struct strand_log_stage *stage, struct strand_log_entry *entry,
               struct strand_log_waiting *waiting)
@@ -50,9 +52,10 @@ stand_in_line(struct strand_log_stage *stage, struct strand_log_entry *entry,
         stage->tail->next = entry;
     }
     stage->tail = entry;
-    while (!waiting->is_front && !waiting->is_done)
-        (void)strand_condition_wait(&waiting->called, &stage->lock, -1);
+    bool is_first = waiting->is_front;
     strand_mutex_unlock(&stage->lock);
+    if (!is_first)
+        strand_semaphore_wait(&waiting->waiter.called);
 }
 
 /* The last of the entries that may be written together with FRONT. */
@@ -90,74 +93,87 @@ write_front(struct strand_log *log, struct strand_log_entry *front, size_t *out_
     return status;
 }
 
-static void tell_locked(struct strand_log_stage *stage, struct strand_log_entry *entry, int status)
-    STRAND_REQUIRES(stage->lock);
-
-/* Under the lock: an owner that has been told is gone, and so is what it slept on. */
+/* The COUNT entries from FRONT on are off the line.  Who is next has a write to do, and is called
+ * first. */
 static void
-tell_locked(struct strand_log_stage *stage, struct strand_log_entry *entry, int status)
+leave_line(struct strand_log_stage *stage, const struct strand_log_entry *front, size_t count)
 {
-    struct strand_log_waiting *waiting = entry->waiting;
-
-    (void)stage;
-    waiting->is_done = true;
-    waiting->status = status;
-    if (status != STRAND_OK)
-        (void)snprintf(waiting->sentence, sizeof waiting->sentence, "%s", strand_error_message());
-    strand_condition_signal(&waiting->called);
+    strand_mutex_lock(&stage->lock);
+    stage->head = front->next;
+    for (size_t i = 1; i < count; i++)
+        stage->head = stage->head->next;
+    struct strand_log_entry *next = stage->head;
+    strand_mutex_unlock(&stage->lock);
+    if (next == NULL)
+        return;
+    next->waiting->is_front = true;
+    strand_semaphore_post(&next->waiting->waiter.called);
 }
 
-/* FRONT and the COUNT - 1 behind it are done: the next in line is called first, since it has a
- * write to do, then those that were written. */
+/* Those that were written with another: an owner that has been called is gone, and its entry with
+ * it. */
 static void
-leave_line(struct strand_log_stage *stage, struct strand_log_entry *front, size_t count, int status)
+tell_failure(struct strand_log_entry *entry, size_t count, int status)
 {
-    struct strand_log_entry *next = front;
+    while (count-- > 0) {
+        struct strand_log_waiting *waiting = entry->waiting;
 
-    strand_mutex_lock(&stage->lock);
-    for (size_t i = 0; i < count; i++)
-        next = next->next;
-    stage->head = next;
-    if (next != NULL) {
-        next->waiting->is_front = true;
-        strand_condition_signal(&next->waiting->called);
+        entry = entry->next;
+        waiting->status = status;
+        (void)snprintf(waiting->sentence, sizeof waiting->sentence, "%s", strand_error_message());
+        strand_log_call(&waiting->waiter);
     }
-    for (struct strand_log_entry *entry = front->next; entry != next;) {
-        struct strand_log_entry *after = entry->next;
+}
 
-        tell_locked(stage, entry, status);
-        entry = after;
+static void
+tell_success(struct strand_log *log, struct strand_log_entry *entry, size_t count)
+{
+    strand_mutex_lock(&log->state);
+    while (count-- > 0) {
+        struct strand_log_waiting *waiting = entry->waiting;
+
+        entry = entry->next;
+        if (waiting->has_time)
+            strand_log_wait_on_behalf_locked(log, &waiting->waiter);
+        else
+            strand_log_call(&waiting->waiter);
     }
-    strand_mutex_unlock(&stage->lock);
+    strand_mutex_unlock(&log->state);
 }
 
 static int
-lead(struct strand_log *log, struct strand_log_entry *entry)
+lead(struct strand_log *log, struct strand_log_entry *front)
 {
     size_t count;
 
-    int status = write_front(log, entry, &count);
-    leave_line(&log->stage, entry, count, status);
+    int status = write_front(log, front, &count);
+    leave_line(&log->stage, front, count);
+    if (count > 1 && status == STRAND_OK)
+        tell_success(log, front->next, count - 1);
+    else if (count > 1)
+        tell_failure(front->next, count - 1, status);
     return status;
 }
 
 int
-strand_log_stage_append(struct strand_log *log, struct strand_log_entry *entry)
+strand_log_stage_append(struct strand_log *log, struct strand_log_entry *entry, bool has_time,
+                        bool *out_is_durable)
 {
     struct strand_log_waiting waiting;
-
-    waiting.is_front = false;
-    waiting.is_done = false;
-    strand_condition_init(&waiting.called);
-    stand_in_line(&log->stage, entry, &waiting);
-
     int status;
-    if (!waiting.is_done)
+
+    strand_log_waiter_init(&waiting.waiter, &entry->appended);
+    waiting.has_time = has_time;
+    waiting.is_front = false;
+    waiting.status = STRAND_OK;
+    stand_in_line(&log->stage, entry, &waiting);
+    if (waiting.is_front)
         status = lead(log, entry);
     else if (waiting.status == STRAND_OK)
         status = STRAND_OK;
     else
         status = strand_fail(waiting.status, "%s", waiting.sentence);
-    strand_condition_deinit(&waiting.called);
+    *out_is_durable = waiting.waiter.is_reached;
+    strand_log_waiter_deinit(&waiting.waiter);
     return status;
 }

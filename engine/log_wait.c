@@ -1,8 +1,9 @@
 /* engine/log_wait.c -- Waiting for records to become durable, committed or readable.
  *
- * Two conditions per log: an append alone wakes those who wait for the log end and not everybody
- * who waits for the sync of an earlier one.  With a committer, a waiter for durability asks it for
- * a round and sleeps; without, the waiter runs the round of its log itself.
+ * Who waits for an append without a limit stands in a list (log_waiters.c).  For the others there
+ * are two conditions per log: an append alone wakes those who wait for the log end and not
+ * everybody who waits for the sync of an earlier one.  With a committer, a waiter for durability
+ * asks it for a round and sleeps; without, the waiter runs the round of its log itself.
  */
 #include <inttypes.h>
 
@@ -135,6 +136,25 @@ sleep_for(struct strand_log *log, const struct goal *goal, int64_t deadline_ns)
     return status == STILL_WAITING ? timed_out(log) : status;
 }
 
+/* Sleep until WAITER, which is listed, is called and its goal is reached, or cannot be any more. */
+static int
+sleep_listed(struct strand_log *log, const struct goal *goal, struct strand_log_waiter *waiter)
+{
+    int status = STILL_WAITING;
+
+    while (status == STILL_WAITING) {
+        strand_semaphore_wait(&waiter->called);
+        if (waiter->is_reached)
+            return STRAND_OK;
+        strand_mutex_lock(&log->state);
+        status = look_locked(log, goal);
+        if (status == STILL_WAITING)
+            strand_log_list_waiter_locked(log, waiter);
+        strand_mutex_unlock(&log->state);
+    }
+    return status;
+}
+
 /* See that GOAL comes about, and sleep until it has. */
 static int
 await(struct strand_log *log, const struct goal *goal, bool needs_round, int64_t timeout_ms)
@@ -149,20 +169,33 @@ await(struct strand_log *log, const struct goal *goal, bool needs_round, int64_t
     return sleep_for(log, goal, deadline_ns);
 }
 
+static int begin_locked(struct strand_log *log, const struct goal *goal, bool *out_needs_round)
+    STRAND_REQUIRES(log->state);
+
+/* The first look. */
+static int
+begin_locked(struct strand_log *log, const struct goal *goal, bool *out_needs_round)
+{
+    int status = look_locked(log, goal);
+
+    *out_needs_round = needs_round_locked(log, goal);
+    if (goal->kind != GOAL_DATA || *out_needs_round)
+        log->was_waited = true;
+    if (goal->kind != GOAL_DATA && status == STILL_WAITING)
+        strand_log_gather_arrive_locked(log, goal->appended->end_offset);
+    return status;
+}
+
 static int
 wait_for(struct strand_log *log, const struct goal *goal, int64_t timeout_ms)
 {
+    bool needs_round;
     int status = strand_log_check(log);
 
     if (status != STRAND_OK)
         return status;
     strand_mutex_lock(&log->state);
-    status = look_locked(log, goal);
-    bool needs_round = needs_round_locked(log, goal);
-    if (goal->kind != GOAL_DATA || needs_round)
-        log->was_waited = true;
-    if (goal->kind != GOAL_DATA && status == STILL_WAITING)
-        strand_log_gather_arrive_locked(log, goal->appended->end_offset);
+    status = begin_locked(log, goal, &needs_round);
     strand_mutex_unlock(&log->state);
     if (status != STILL_WAITING)
         return status;
@@ -174,6 +207,54 @@ wait_for(struct strand_log *log, const struct goal *goal, int64_t timeout_ms)
                            log->name);
 
     return await(log, goal, needs_round, timeout_ms);
+}
+
+/* Without a limit, for an append. */
+static int
+wait_listed(struct strand_log *log, const struct goal *goal)
+{
+    struct strand_log_waiter waiter;
+    bool needs_round;
+    int status = strand_log_check(log);
+
+    if (status != STRAND_OK)
+        return status;
+    strand_log_waiter_init(&waiter, goal->appended);
+    waiter.is_for_committed = goal->kind == GOAL_COMMITTED;
+    strand_mutex_lock(&log->state);
+    status = begin_locked(log, goal, &needs_round);
+    if (status == STILL_WAITING)
+        strand_log_list_waiter_locked(log, &waiter);
+    strand_mutex_unlock(&log->state);
+    if (status == STILL_WAITING && needs_round)
+        bring_about_round(log, -1);
+    if (status == STILL_WAITING)
+        status = sleep_listed(log, goal, &waiter);
+    strand_log_waiter_deinit(&waiter);
+    return status;
+}
+
+static int
+wait_for_append(struct strand_log *log, const struct goal *goal, int64_t timeout_ms)
+{
+    bool is_listed = timeout_ms < 0 && !strand_engine_is_read_only(log->engine);
+
+    return is_listed ? wait_listed(log, goal) : wait_for(log, goal, timeout_ms);
+}
+
+void
+strand_log_wait_on_behalf_locked(struct strand_log *log, struct strand_log_waiter *waiter)
+{
+    struct goal goal = {.kind = GOAL_DURABLE, .appended = waiter->appended};
+    bool needs_round;
+    int status = begin_locked(log, &goal, &needs_round);
+
+    if (status == STILL_WAITING) {
+        strand_log_list_waiter_locked(log, waiter);
+        return;
+    }
+    waiter->is_reached = status == STRAND_OK;
+    strand_log_call(waiter);
 }
 
 void
@@ -216,7 +297,7 @@ strand_log_wait(struct strand_log *log, const struct strand_appended *appended, 
 
     if (appended == NULL)
         return strand_fail(STRAND_ERR_INVALID, "wait: no append was given");
-    return wait_for(log, &goal, timeout_ms);
+    return wait_for_append(log, &goal, timeout_ms);
 }
 
 int
@@ -227,7 +308,7 @@ strand_log_wait_committed(struct strand_log *log, const struct strand_appended *
 
     if (appended == NULL)
         return strand_fail(STRAND_ERR_INVALID, "wait: no append was given");
-    return wait_for(log, &goal, timeout_ms);
+    return wait_for_append(log, &goal, timeout_ms);
 }
 
 int

@@ -39,6 +39,7 @@ BEGIN {
     home["sys/mman.h"] = "base/fs_posix.c base/fork_guard.c"
     home["sys/eventfd.h"] = "base/notifier.c"
     home["pthread.h"] = "base/thread.h base/thread.c"
+    home["semaphore.h"] = "base/thread.h base/thread.c"
 
     # Files that may include every other header of the system.
     split("base/fs_posix.c base/thread.c base/fork_guard.c base/notifier.c base/crc32c.c", names)

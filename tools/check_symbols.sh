@@ -37,6 +37,7 @@ BEGIN {
     allow("base/thread", "pthread_condattr_init pthread_condattr_setclock pthread_condattr_destroy")
     allow("base/thread", "pthread_cond_init pthread_cond_destroy pthread_cond_wait")
     allow("base/thread", "pthread_cond_timedwait pthread_cond_signal pthread_cond_broadcast")
+    allow("base/thread", "sem_init sem_destroy sem_post sem_wait __errno_location")
     allow("base/thread", "pthread_create pthread_join pthread_self pthread_setname_np")
     allow("base/thread", "pthread_sigmask sigfillset sigdelset clock_gettime")
     allow("base/fs_posix", "open close read pread pwritev mmap munmap fcntl")

@@ -167,6 +167,8 @@ count_waiters(void)
 {
     strand_mutex_lock(&fixture.log->state);
     uint32_t count = fixture.log->waiter_count;
+    for (const struct strand_log_waiter *at = fixture.log->waiters; at != NULL; at = at->next)
+        count++;
     strand_mutex_unlock(&fixture.log->state);
     return count;
 }
@@ -221,6 +223,38 @@ Test(log_wait_threads, watermark_wakes_who_waits_for_commitment)
     start(&waiter);
     require_ok(strand_log_set_high_watermark(fixture.log, 1));
     expect_status(STRAND_OK, join(&waiter));
+}
+
+/* Which leaves what is below it, whose tickets stay good. */
+Test(log_wait_threads, who_waits_for_what_a_truncation_leaves_goes_on)
+{
+    struct waiter waiters[] = {{.kind = WAIT_COMMITTED}, {.kind = WAIT_COMMITTED}};
+
+    make_replicated();
+    waiters[0].appended = waiters[1].appended = fixture_append("a");
+    (void)fixture_append("b");
+    start(&waiters[0]);
+    require_ok(strand_log_truncate(fixture.log, 1, NULL));
+    start(&waiters[1]);
+    require_ok(strand_log_set_high_watermark(fixture.log, 1));
+    expect_status(STRAND_OK, join(&waiters[0]));
+    expect_status(STRAND_OK, join(&waiters[1]));
+}
+
+Test(log_wait_threads, only_those_are_called_whose_appends_are_covered)
+{
+    struct waiter first = {.kind = WAIT_COMMITTED}, second = {.kind = WAIT_COMMITTED};
+
+    make_replicated();
+    first.appended = fixture_append("a");
+    second.appended = fixture_append("b");
+    start(&first);
+    start(&second);
+    require_ok(strand_log_set_high_watermark(fixture.log, 1));
+    expect_status(STRAND_OK, join(&first));
+    cr_expect_eq(count_waiters(), 1);
+    require_ok(strand_log_set_high_watermark(fixture.log, 2));
+    expect_status(STRAND_OK, join(&second));
 }
 
 Test(log_wait_threads, truncation_wakes_who_waits_for_what_it_cuts)
