@@ -1,8 +1,9 @@
 /* bench/measure_partitions.c -- What many logs cost: an append, opening, memory, descriptors.
  *
  * First appends go round all logs; then the engine is closed and opened again, and what it holds is
- * counted while nobody uses it.  Beside it, what the same appends cost a file system alone: its own
- * cost of a file grows with their number.
+ * counted while nobody uses it: for a log what it holds more than an engine without logs.  Beside
+ * it, what the same appends cost a file system alone: its own cost of a file grows with their
+ * number.
  */
 #include <stdlib.h>
 
@@ -29,16 +30,39 @@ usage_now(void)
     return (struct usage){bench_heap_bytes(), bench_descriptor_count()};
 }
 
+/* What an engine without logs holds. */
+static int
+measure_empty(const struct bench_writing *writing, struct bench_outcome *outcome,
+              int64_t *out_bytes)
+{
+    struct strand_engine_options options;
+    struct strand_engine *engine;
+    char directory[BENCH_PATH_SIZE];
+    struct usage before = usage_now();
+
+    bench_strandline_options(&writing->options, &options);
+    int status = bench_scratch_make(writing->job->scratch, directory);
+    if (status == STRAND_OK)
+        status = strand_engine_open(directory, &options, &engine);
+    if (status != STRAND_OK)
+        return status;
+    *out_bytes = usage_now().heap_bytes - before.heap_bytes;
+    bench_outcome_add(outcome, "memory, engine without logs", BENCH_BYTES, (double)*out_bytes);
+    return strand_engine_close(engine);
+}
+
+/* BEFORE: without an engine; EMPTY_BYTES: what one without logs holds. */
 static void
-tell_usage(const char *const names[3], const struct usage *before, int64_t logs,
-           struct bench_outcome *outcome)
+tell_usage(const char *const names[3], const struct usage *before, int64_t empty_bytes,
+           int64_t logs, struct bench_outcome *outcome)
 {
     struct usage now = usage_now();
     double bytes = (double)(now.heap_bytes - before->heap_bytes);
+    double more = bytes - (double)empty_bytes;
 
     if (now.heap_bytes >= 0) {
         bench_outcome_add(outcome, names[0], BENCH_BYTES, bytes > 0 ? bytes : 0);
-        bench_outcome_add(outcome, names[1], BENCH_BYTES, bytes > 0 ? bytes / (double)logs : 0);
+        bench_outcome_add(outcome, names[1], BENCH_BYTES, more > 0 ? more / (double)logs : 0);
     }
     if (now.descriptors >= 0)
         bench_outcome_add(outcome, names[2], BENCH_COUNT,
@@ -63,7 +87,7 @@ open_handles(const struct bench_writing *writing, struct strand_engine *engine,
 
 static int
 count_handles(const struct bench_writing *writing, struct strand_engine *engine,
-              const struct usage *before, struct bench_outcome *outcome)
+              const struct usage *before, int64_t empty_bytes, struct bench_outcome *outcome)
 {
     static const char *const NAMES[] = {"memory, logs open", "memory per open log",
                                         "descriptors, logs open"};
@@ -73,7 +97,7 @@ count_handles(const struct bench_writing *writing, struct strand_engine *engine,
         return strand_fail(STRAND_ERR_NO_MEMORY, "no memory for the handles of logs");
     int status = open_handles(writing, engine, logs);
     if (status == STRAND_OK)
-        tell_usage(NAMES, before, writing->one.logs, outcome);
+        tell_usage(NAMES, before, empty_bytes, writing->one.logs, outcome);
     for (int64_t i = 0; i < writing->one.logs; i++)
         (void)strand_log_close(logs[i]); /* nothing was appended; those not opened are NULL */
     free(logs);
@@ -87,17 +111,21 @@ measure_idle(const struct bench_writing *writing, struct bench_outcome *outcome)
                                         "descriptors, engine open"};
     struct strand_engine_options options;
     struct strand_engine *engine;
+    int64_t empty_bytes;
+
+    int status = measure_empty(writing, outcome, &empty_bytes);
+    if (status != STRAND_OK)
+        return status;
     struct usage before = usage_now();
     int64_t start = strand_thread_now_ns();
-
     bench_strandline_options(&writing->options, &options);
-    int status = strand_engine_open(writing->kept, &options, &engine);
+    status = strand_engine_open(writing->kept, &options, &engine);
     if (status != STRAND_OK)
         return status;
     bench_outcome_add(outcome, "open", BENCH_SECONDS,
                       (double)(strand_thread_now_ns() - start) / 1e9);
-    tell_usage(NAMES, &before, writing->one.logs, outcome);
-    status = count_handles(writing, engine, &before, outcome);
+    tell_usage(NAMES, &before, empty_bytes, writing->one.logs, outcome);
+    status = count_handles(writing, engine, &before, empty_bytes, outcome);
     int closed = strand_engine_close(engine);
     return status == STRAND_OK ? closed : status;
 }

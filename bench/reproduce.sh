@@ -47,9 +47,9 @@ out=$(cd "$out" && pwd)
 directory=$(cd "$directory" && pwd)
 
 if $short; then
-    runs=${runs:-1} seconds=1 fill=128m small=64m large=512m many=1000
+    runs=${runs:-1} seconds=1 fill=128m small=64m large=512m one_segment=512m many=1000
 else
-    runs=${runs:-5} seconds=2 fill=512m small=256m large=2g many=10000
+    runs=${runs:-5} seconds=2 fill=512m small=256m large=2g one_segment=1000m many=10000
 fi
 
 mount_point= loop_file=
@@ -149,7 +149,7 @@ if $short; then
 else
     timed seek seek --bytes 4g --batch-records 1
 fi
-run recover-cold recover --cold --bytes "$large"
+run recover-cold recover --cold --bytes "$one_segment"
 
 # 11, 12: opening.
 run recover-bound recover --bytes "$large" --segment-bytes 64m
