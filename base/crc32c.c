@@ -4,6 +4,11 @@
  * runs at a third of its speed.  On x86-64 three neighbouring stretches of the data are therefore
  * summed side by side and then joined: the CRC of a stretch with N bytes behind it is moved over
  * them by multiplying with x^(8N) modulo the polynomial, which is one carry-less multiplication.
+ *
+ * Where a register holds four carry-less products, the data itself is folded instead (Gopal and
+ * others, "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction", 2009): 256
+ * bytes are moved over the next 256 and added to them, until what is left is so little that the
+ * crc32 instruction sums it.
  */
 #include "base/crc32c.h"
 
@@ -22,8 +27,6 @@
 enum { SLICE_COUNT = 8 };
 
 static const uint32_t POLYNOMIAL = 0x82f63b78;
-
-typedef uint32_t crc_fn(uint32_t crc, const void *data, size_t size);
 
 /* tables[k][b]: the CRC of byte B with K zero bytes behind it. */
 static uint32_t tables[SLICE_COUNT][256];
@@ -57,8 +60,8 @@ step_by_8(uint32_t crc, const uint8_t *from)
            tables[1][(high >> 16) & 0xff] ^ tables[0][high >> 24];
 }
 
-uint32_t
-strand_crc32c_table(uint32_t crc, const void *data, size_t size)
+static uint32_t
+crc32c_table(uint32_t crc, const void *data, size_t size)
 {
     const uint8_t *from = data;
     int result = pthread_once(&tables_once, fill_tables);
@@ -137,12 +140,95 @@ crc32c_x86(uint32_t initial, const void *data, size_t size)
     return (uint32_t)~crc;
 }
 
-static crc_fn *
-best_implementation(void)
-{
-    bool has_both = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul");
+#define TARGET_AVX512 __attribute__((target("sse4.2,pclmul,avx512f,vpclmulqdq")))
 
-    return has_both ? crc32c_x86 : strand_crc32c_table;
+enum { FOLD_SIZE = 256, FOLD_MIN = 2 * FOLD_SIZE }; /* below that the streams are as fast */
+
+/* For moving 16 bytes over DISTANCE bits: x^(DISTANCE + 63) and x^(DISTANCE - 1) modulo the
+ * polynomial, reflected; the first is for the 8 bytes in front.  The missing bit is that of the
+ * multiplication of reflected numbers. */
+struct fold {
+    uint64_t front;
+    uint64_t back;
+};
+
+static const struct fold FOLD_2048 = {0xe9a5d8be00000000, 0x1426a81500000000};
+static const struct fold FOLD_512 = {0x1c19243b00000000, 0x75bba45b00000000};
+static const struct fold FOLD_128 = {0x3743f7bd00000000, 0x3171d43000000000};
+
+/* Move the four times 16 bytes of BYTES, and add NEXT. */
+TARGET_AVX512 static inline __m512i
+fold_512(__m512i bytes, __m512i next, const struct fold *fold)
+{
+    __m512i factors = _mm512_set4_epi64((long long)fold->back, (long long)fold->front,
+                                        (long long)fold->back, (long long)fold->front);
+    __m512i front = _mm512_clmulepi64_epi128(bytes, factors, 0x00);
+    __m512i back = _mm512_clmulepi64_epi128(bytes, factors, 0x11);
+
+    return _mm512_ternarylogic_epi64(front, back, next, 0x96); /* exclusive or of all three */
+}
+
+TARGET_AVX512 static inline __m128i
+fold_128(__m128i bytes, __m128i next)
+{
+    __m128i factors = _mm_set_epi64x((long long)FOLD_128.back, (long long)FOLD_128.front);
+    __m128i front = _mm_clmulepi64_si128(bytes, factors, 0x00);
+    __m128i back = _mm_clmulepi64_si128(bytes, factors, 0x11);
+
+    return _mm_xor_si128(_mm_xor_si128(front, back), next);
+}
+
+/* The sum of the 64 bytes of BYTES. */
+TARGET_AVX512 static inline uint32_t
+reduce(__m512i bytes)
+{
+    __m128i rest = _mm512_castsi512_si128(bytes);
+
+    rest = fold_128(rest, _mm512_extracti32x4_epi32(bytes, 1));
+    rest = fold_128(rest, _mm512_extracti32x4_epi32(bytes, 2));
+    rest = fold_128(rest, _mm512_extracti32x4_epi32(bytes, 3));
+    uint64_t crc = _mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(rest));
+    return (uint32_t)_mm_crc32_u64(crc, (uint64_t)_mm_extract_epi64(rest, 1));
+}
+
+/* Four registers by name: in an array compilers would keep them in memory. */
+TARGET_AVX512 static uint32_t
+crc32c_avx512(uint32_t initial, const void *data, size_t size)
+{
+    const uint8_t *from = data;
+
+    if (size < FOLD_MIN)
+        return crc32c_x86(initial, data, size);
+    __m512i first = _mm512_zextsi128_si512(_mm_cvtsi32_si128((int)~initial));
+    first = _mm512_xor_si512(first, _mm512_loadu_si512(from));
+    __m512i second = _mm512_loadu_si512(from + 64);
+    __m512i third = _mm512_loadu_si512(from + 128);
+    __m512i fourth = _mm512_loadu_si512(from + 192);
+    for (from += FOLD_SIZE, size -= FOLD_SIZE; size >= FOLD_SIZE;
+         from += FOLD_SIZE, size -= FOLD_SIZE) {
+        first = fold_512(first, _mm512_loadu_si512(from), &FOLD_2048);
+        second = fold_512(second, _mm512_loadu_si512(from + 64), &FOLD_2048);
+        third = fold_512(third, _mm512_loadu_si512(from + 128), &FOLD_2048);
+        fourth = fold_512(fourth, _mm512_loadu_si512(from + 192), &FOLD_2048);
+    }
+    second = fold_512(first, second, &FOLD_512);
+    third = fold_512(second, third, &FOLD_512);
+    fourth = fold_512(third, fourth, &FOLD_512);
+    return crc32c_x86(~reduce(fourth), from, size);
+}
+
+strand_crc32c_fn *
+strand_crc32c_implementation(size_t number)
+{
+    bool has_streams = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul");
+    bool can_fold =
+        has_streams && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("vpclmulqdq");
+
+    if (number == 0)
+        return crc32c_table;
+    if (number == 1 && has_streams)
+        return crc32c_x86;
+    return number == 2 && can_fold ? crc32c_avx512 : NULL;
 }
 
 #elif defined(__aarch64__)
@@ -177,18 +263,20 @@ crc32c_arm(uint32_t crc, const void *data, size_t size)
     return ~crc;
 }
 
-static crc_fn *
-best_implementation(void)
+strand_crc32c_fn *
+strand_crc32c_implementation(size_t number)
 {
-    return (getauxval(AT_HWCAP) & HWCAP_HAS_CRC32) != 0 ? crc32c_arm : strand_crc32c_table;
+    if (number == 0)
+        return crc32c_table;
+    return number == 1 && (getauxval(AT_HWCAP) & HWCAP_HAS_CRC32) != 0 ? crc32c_arm : NULL;
 }
 
 #else
 
-static crc_fn *
-best_implementation(void)
+strand_crc32c_fn *
+strand_crc32c_implementation(size_t number)
 {
-    return strand_crc32c_table;
+    return number == 0 ? crc32c_table : NULL;
 }
 
 #endif
@@ -197,13 +285,15 @@ static uint32_t choose_and_sum(uint32_t crc, const void *data, size_t size);
 
 /* Atomic, relaxed: threads that race through the first call store the same value, which publishes
  * nothing but itself. */
-static _Atomic(crc_fn *) chosen = choose_and_sum;
+static _Atomic(strand_crc32c_fn *) chosen = choose_and_sum;
 
 static uint32_t
 choose_and_sum(uint32_t crc, const void *data, size_t size)
 {
-    crc_fn *best = best_implementation();
+    strand_crc32c_fn *best = NULL;
 
+    for (size_t i = 0; strand_crc32c_implementation(i) != NULL; i++)
+        best = strand_crc32c_implementation(i);
     atomic_store_explicit(&chosen, best, memory_order_relaxed);
     return best(crc, data, size);
 }

@@ -8,8 +8,8 @@ function trim(text) {
 
 BEGIN {
     FS = "|"
-    print "| # | what | target | min | median | max | |"
-    print "|---|---|---|---|---|---|---|"
+    print "| # | what | target | min | median | max | | run |"
+    print "|---|---|---|---|---|---|---|---|"
 }
 
 /^#/ || NF < 6 { next }
@@ -27,7 +27,7 @@ BEGIN {
     close(file)
     if (found == "") {
         if (prefix == "")
-            printf "| %s | %s | %s | | | | not measured |\n", $1, $2, target($3, "")
+            printf "| %s | %s | %s | | | | not measured | `%s` |\n", $1, $2, target($3, ""), $4
         next
     }
     unit = field(found, "unit")
@@ -38,8 +38,8 @@ BEGIN {
         verdict = median >= bound[2] + 0 ? "met" : "**short**"
     else if (bound[1] == "<=")
         verdict = median <= bound[2] + 0 ? "met" : "**short**"
-    printf "| %s | %s | %s | %s | %s | %s | %s |\n", $1, $2, target($3, unit),
-           human(field(found, "min"), unit), human(median, unit), human(field(found, "max"), unit), verdict
+    printf "| %s | %s | %s | %s | %s | %s | %s | `%s` |\n", $1, $2, target($3, unit), human(field(found, "min"), unit),
+           human(median, unit), human(field(found, "max"), unit), verdict, prefix $4
 }
 
 function target(text, unit,    parts) {

@@ -29,7 +29,7 @@ BEGIN {
 
     allow("base/assert", "stderr fprintf abort")
     allow("base/error", "xpg_strerror_r")
-    allow("base/crc32c", "pthread_once __cpu_model __cpu_indicator_init getauxval")
+    allow("base/crc32c", "pthread_once __cpu_model __cpu_features2 __cpu_indicator_init getauxval")
     allow("base/fork_guard", "mmap madvise munmap sysconf")
     allow("base/notifier", "eventfd read write close")
     allow("base/thread", "pthread_mutex_init pthread_mutex_destroy")

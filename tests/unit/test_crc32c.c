@@ -1,4 +1,5 @@
-/* tests/unit/test_crc32c.c -- The fast implementation, the table and the definition agree. */
+/* tests/unit/test_crc32c.c -- All implementations that this processor can run, and the definition,
+ * agree. */
 #include "base/crc32c.h"
 
 #include <pthread.h>
@@ -7,14 +8,21 @@
 
 #include <criterion/criterion.h>
 
-enum { SIZE_LIMIT = 4200, ALIGNMENTS = 16 };
+enum { SIZE_LIMIT = 4200, ALIGNMENTS = 16, IMPLEMENTATIONS_MAX = 8 };
 
 static uint8_t data[16384 + ALIGNMENTS];
+static strand_crc32c_fn *all[IMPLEMENTATIONS_MAX];
+static size_t count;
 
 static void
 fill_data(void)
 {
     uint32_t state = 12345;
+
+    for (count = 0; strand_crc32c_implementation(count) != NULL; count++) {
+        cr_assert_lt(count, IMPLEMENTATIONS_MAX);
+        all[count] = strand_crc32c_implementation(count);
+    }
 
     for (size_t i = 0; i < sizeof data; i++) {
         state = state * 1664525 + 1013904223;
@@ -57,58 +65,62 @@ Test(crc32c, matches_published_values)
         {ones, 32, 0x62a8ab43},       {up, 32, 0x46dd794e}, {down, 32, 0x113fdb5c},
     };
 
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        cr_expect_eq(strand_crc32c(0, cases[i].data, cases[i].size), cases[i].crc);
-        cr_expect_eq(strand_crc32c_table(0, cases[i].data, cases[i].size), cases[i].crc);
-    }
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (size_t k = 0; k < count; k++)
+            cr_expect_eq(all[k](0, cases[i].data, cases[i].size), cases[i].crc);
 }
 
 Test(crc32c, table_matches_the_definition)
 {
     for (size_t size = 0; size < 600; size++)
-        cr_assert_eq(strand_crc32c_table(7, data, size), crc_by_bits(7, data, size), "size %zu",
-                     size);
+        cr_assert_eq(all[0](7, data, size), crc_by_bits(7, data, size), "size %zu", size);
 }
 
-Test(crc32c, fast_matches_table_at_every_size)
+Test(crc32c, all_agree_at_every_size)
 {
-    for (size_t size = 0; size < SIZE_LIMIT; size++)
-        cr_assert_eq(strand_crc32c(0, data, size), strand_crc32c_table(0, data, size), "size %zu",
-                     size);
+    for (size_t i = 0; i < count; i++)
+        for (size_t size = 0; size < SIZE_LIMIT; size++)
+            cr_assert_eq(all[i](7, data, size), all[0](7, data, size), "%zu: size %zu", i, size);
 }
 
-Test(crc32c, fast_matches_table_at_every_alignment)
+Test(crc32c, the_last_one_is_in_use)
 {
-    static const size_t SIZES[] = {1, 7, 8, 191, 192, 193, 768, 961, 3072, 3079, 4032, 16384};
+    cr_expect_eq(strand_crc32c(7, data, SIZE_LIMIT), all[count - 1](7, data, SIZE_LIMIT));
+    cr_expect_eq(strand_crc32c(7, data, SIZE_LIMIT), all[0](7, data, SIZE_LIMIT));
+    cr_expect_null(strand_crc32c_implementation(count + 1));
+}
 
-    for (size_t start = 0; start < ALIGNMENTS; start++)
-        for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++)
-            cr_assert_eq(strand_crc32c(0, data + start, SIZES[i]),
-                         strand_crc32c_table(0, data + start, SIZES[i]), "start %zu, size %zu",
-                         start, SIZES[i]);
+Test(crc32c, all_agree_at_every_alignment)
+{
+    static const size_t SIZES[] = {1,   7,   8,    191,  192,  193,  511,  512,  513,
+                                   768, 961, 1024, 1025, 3072, 3079, 4032, 16384};
+
+    for (size_t i = 0; i < count; i++)
+        for (size_t start = 0; start < ALIGNMENTS; start++)
+            for (size_t k = 0; k < sizeof SIZES / sizeof SIZES[0]; k++)
+                cr_assert_eq(all[i](0, data + start, SIZES[k]), all[0](0, data + start, SIZES[k]),
+                             "%zu: start %zu, size %zu", i, start, SIZES[k]);
 }
 
 Test(crc32c, can_be_continued_at_every_split)
 {
-    uint32_t whole = strand_crc32c_table(0, data, SIZE_LIMIT);
+    uint32_t whole = all[0](0, data, SIZE_LIMIT);
 
-    for (size_t split = 0; split <= SIZE_LIMIT; split++) {
-        uint32_t crc = strand_crc32c(0, data, split);
-        cr_assert_eq(strand_crc32c(crc, data + split, SIZE_LIMIT - split), whole, "split %zu",
-                     split);
-        crc = strand_crc32c_table(0, data, split);
-        cr_assert_eq(strand_crc32c_table(crc, data + split, SIZE_LIMIT - split), whole);
-    }
+    for (size_t i = 0; i < count; i++)
+        for (size_t split = 0; split <= SIZE_LIMIT; split++)
+            cr_assert_eq(all[i](all[i](0, data, split), data + split, SIZE_LIMIT - split), whole,
+                         "%zu: split %zu", i, split);
 }
 
 /* Behind the last byte there is nothing: the address sanitizer sees a read too far. */
 Test(crc32c, reads_nothing_behind_the_end)
 {
-    for (size_t size = 1; size < 400; size++) {
+    for (size_t size = 1; size < 1100; size++) {
         uint8_t *exact = malloc(size);
 
         memcpy(exact, data, size);
-        cr_expect_eq(strand_crc32c(0, exact, size), strand_crc32c_table(0, exact, size));
+        for (size_t i = 1; i < count; i++)
+            cr_expect_eq(all[i](0, exact, size), all[0](0, exact, size));
         free(exact);
     }
 }
