@@ -1,7 +1,7 @@
 # plot_load.gp -- Called by plot.sh, which sets sides, data and output.
 set terminal svg size 720,420 font "sans-serif,13" background "#ffffff"
 set output output
-set title "Durable 1 KiB appends, 16 threads, due at fixed times: latency against load"
+set title "Durable 1 KiB appends, 16 threads: latency against load"
 set xlabel "appends a second"
 set ylabel "us (from when an append was due)"
 set key outside right

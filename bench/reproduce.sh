@@ -127,16 +127,22 @@ all_peers=$(peers rocksdb leveldb lmdb sqlite wiredtiger)
 prefix=
 # 1, 2, 4, 17: appends that are not synced.
 for preparation in none zero; do
-    timed "append-$preparation" append --batch-records 1,16,64 --preparation "$preparation" --bytes "$fill"
+    # By nobody synced meanwhile; then by both as often as the engine does it by default.
+    timed "append-$preparation" append --batch-records 1,16,64 --preparation "$preparation" --bytes "$fill" \
+        --commit-interval-ms 600000 --commit-bytes 64g
+    timed "append-$preparation-synced" append --batch-records 1,16,64 --preparation "$preparation" --bytes "$fill" \
+        --sides strandline,raw-synced
 done
-timed append-lz4 append --codec lz4 --sides strandline,codec --bytes "$fill"
+timed append-lz4 append --codec lz4 --sides strandline,codec --bytes "$fill" --commit-interval-ms 600000 --commit-bytes 64g
 timed append-lz4-threads append --codec lz4 --threads 1,4,16 --sides strandline --bytes "$fill"
 
 # 2, 3, 5, 6: peers.  Whole gigabytes where they are not synced.
-for preparation in none zero; do
-    timed "compare-append-$preparation" compare --works append,append-64 --preparation "$preparation" \
-        --bytes "$large" --sides "strandline$all_peers"
-done
+timed peers-append-none append --batch-records 1,64 --preparation none --bytes "$large" \
+    --sides "strandline$all_peers" --commit-interval-ms 600000 --commit-bytes 64g
+timed peers-append-zero append --batch-records 1,64 --preparation zero --bytes "$large" \
+    --sides "strandline$(peers rocksdb)" --commit-interval-ms 600000 --commit-bytes 64g
+timed compare-append compare --works append,append-64 --preparation none --bytes "$large" \
+    --sides "strandline$all_peers"
 timed compare-durable compare --works durable,durable-16 --bytes "$small"
 timed compare-read compare --works scan,seek,crash --bytes "$large"
 measure_durable
@@ -177,7 +183,7 @@ timed plot-batches append --batch-records 1,4,16,64,256 --bytes "$fill" --sides 
 for rate in 250 500 1000 2000 4000 8000 16000 32000; do
     timed "plot-load-$rate" commit --threads 16 --rate "$rate" --sides "strandline$(peers rocksdb)"
 done
-for size in 16m 64m 256m 1g; do
+for size in 16m 64m 256m 1000m 4g; do
     run "plot-recovery-$size" recover --bytes "$size"
 done
 timed plot-partitions partitions --logs "1,10,100,1000,$many" --bytes "$small"

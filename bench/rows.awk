@@ -38,7 +38,7 @@ function has_conditions(line, wanted,    count, parts, i, pair) {
 function human(value, unit) {
     value += 0
     if (unit == "ratio")
-        return sprintf(value >= 100 ? "%.0fx" : "%.2fx", value)
+        return sprintf(value >= 100 ? "%.0fx" : value >= 0.1 || value == 0 ? "%.2fx" : "%.2gx", value)
     if (unit == "s") {
         if (value >= 1)
             return digits(value) " s"

@@ -26,7 +26,13 @@
 #include "strandline/engine.h"
 #include "strandline/log.h"
 
-enum { FILES_MAX = 4096, FILES_SPARE = 8, ZERO_CALL_SIZE = 64 << 10, SYNC_INTERVAL_MS = 200 };
+enum {
+    FILES_MAX = 4096,
+    FILES_SPARE = 8,
+    ZERO_CALL_SIZE = 64 << 10,
+    SYNC_INTERVAL_MS = 200,
+    SYNC_BYTES = 64 << 20
+};
 
 struct raw_log {
     atomic_int_fast64_t end; /* the next append takes its place here */
@@ -44,9 +50,12 @@ struct store {
     bool has_syncer;         /* with the rest */
     struct strand_thread syncer;
     struct strand_mutex lock;
-    struct strand_condition stop;
-    bool must_stop; /* guarded by lock */
+    struct strand_condition wake;
+    bool must_stop; /* guarded by lock, as the next */
+    bool must_sync; /* before the interval is over */
     int64_t sync_interval_ns;
+    uint_fast64_t sync_bytes;
+    atomic_uint_fast64_t unsynced_bytes;
 };
 
 static int
@@ -148,7 +157,7 @@ sync_store(void *opaque)
 }
 
 static void
-sync_by_the_clock(void *opaque)
+sync_as_an_engine(void *opaque)
 {
     struct store *store = opaque;
 
@@ -156,12 +165,29 @@ sync_by_the_clock(void *opaque)
     while (!store->must_stop) {
         int64_t deadline = strand_thread_now_ns() + store->sync_interval_ns;
 
-        while (!store->must_stop && strand_condition_wait(&store->stop, &store->lock, deadline))
-            ;
+        while (!store->must_stop && !store->must_sync &&
+               strand_condition_wait(&store->wake, &store->lock, deadline))
+            continue;
+        store->must_sync = false;
         strand_mutex_unlock(&store->lock);
+        atomic_store(&store->unsynced_bytes, 0);
         (void)sync_store(store); /* the appends that follow fail too, and are asked */
         strand_mutex_lock(&store->lock);
     }
+    strand_mutex_unlock(&store->lock);
+}
+
+/* SIZE bytes were written. */
+static void
+note_unsynced(struct store *store, size_t size)
+{
+    uint_fast64_t before = atomic_fetch_add(&store->unsynced_bytes, size);
+
+    if (before >= store->sync_bytes || before + size < store->sync_bytes)
+        return;
+    strand_mutex_lock(&store->lock);
+    store->must_sync = true;
+    strand_condition_signal(&store->wake);
     strand_mutex_unlock(&store->lock);
 }
 
@@ -170,7 +196,7 @@ stop_syncer(struct store *store)
 {
     strand_mutex_lock(&store->lock);
     store->must_stop = true;
-    strand_condition_broadcast(&store->stop);
+    strand_condition_broadcast(&store->wake);
     strand_mutex_unlock(&store->lock);
     strand_thread_join(&store->syncer);
 }
@@ -191,7 +217,7 @@ close_store(void *opaque)
             if (descriptor >= 0)
                 (void)close(descriptor); /* nothing of it is kept */
         }
-    strand_condition_deinit(&store->stop);
+    strand_condition_deinit(&store->wake);
     strand_mutex_deinit(&store->lock);
     free(store->descriptors);
     free(store->logs);
@@ -258,9 +284,12 @@ create_store(const struct bench_setup *setup)
     store->segment_bytes = setup->segment_bytes;
     store->is_durable = setup->options->durability == STRAND_DURABLE;
     int64_t interval_ms = setup->options->commit_interval_ms;
+    store->sync_bytes =
+        setup->options->commit_bytes > 0 ? (uint_fast64_t)setup->options->commit_bytes : SYNC_BYTES;
+    atomic_init(&store->unsynced_bytes, 0);
     store->sync_interval_ns = (interval_ms > 0 ? interval_ms : SYNC_INTERVAL_MS) * 1000000;
     strand_mutex_init(&store->lock);
-    strand_condition_init(&store->stop);
+    strand_condition_init(&store->wake);
     return store;
 }
 
@@ -296,7 +325,7 @@ open_synced_store(const struct bench_setup *setup, void **out_store)
     if (status != STRAND_OK)
         return status;
     struct store *store = opaque;
-    status = strand_thread_start(&store->syncer, "bench-sync", sync_by_the_clock, store);
+    status = strand_thread_start(&store->syncer, "bench-sync", sync_as_an_engine, store);
     store->has_syncer = status == STRAND_OK;
     if (status != STRAND_OK) {
         (void)close_store(store); /* cannot fail */
@@ -338,6 +367,8 @@ append(void *opaque, uint32_t log, const struct bench_batch *batch)
         status = write_all(descriptor, batch, place % store->segment_bytes);
     if (status == STRAND_OK && store->is_durable && fdatasync(descriptor) != 0)
         return strand_fail_code(errno, "sync a file");
+    if (store->has_syncer)
+        note_unsynced(store, batch->encoded_size);
     return status;
 }
 

@@ -36,8 +36,9 @@ if $runs; then
 fi
 
 append='base/file base/file_replace engine/checkpointer engine/commit_queue engine/committer
-    engine/engine_load engine/log_append engine/log_commit engine/log_cut engine/log_gate
-    engine/log_load engine/log_stage engine/log_trim engine/log_wait engine/log_write'
+    engine/engine_load engine/log_adopt engine/log_append engine/log_commit engine/log_cut engine/log_gate
+    engine/log_gather
+    engine/log_load engine/log_stage engine/log_trim engine/log_wait engine/log_waiters engine/log_write'
 objects=$build/CMakeFiles/strandline_objects.dir
 
 for file in recovery/*.c storage/*.c $append; do
