@@ -137,8 +137,6 @@ timed append-lz4 append --codec lz4 --sides strandline,codec --bytes "$fill" --c
 timed append-lz4-threads append --codec lz4 --threads 1,4,16 --sides strandline --bytes "$fill"
 
 # 2, 3, 5, 6: peers.  Whole gigabytes where they are not synced.
-timed peers-append-none append --batch-records 1,64 --preparation none --bytes "$large" \
-    --sides "strandline$all_peers" --commit-interval-ms 600000 --commit-bytes 64g
 timed peers-append-zero append --batch-records 1,64 --preparation zero --bytes "$large" \
     --sides "strandline$(peers rocksdb)" --commit-interval-ms 600000 --commit-bytes 64g
 timed compare-append compare --works append,append-64 --preparation none --bytes "$large" \
