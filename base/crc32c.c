@@ -290,9 +290,9 @@ static _Atomic(strand_crc32c_fn *) chosen = choose_and_sum;
 static uint32_t
 choose_and_sum(uint32_t crc, const void *data, size_t size)
 {
-    strand_crc32c_fn *best = NULL;
+    strand_crc32c_fn *best = crc32c_table;
 
-    for (size_t i = 0; strand_crc32c_implementation(i) != NULL; i++)
+    for (size_t i = 1; strand_crc32c_implementation(i) != NULL; i++)
         best = strand_crc32c_implementation(i);
     atomic_store_explicit(&chosen, best, memory_order_relaxed);
     return best(crc, data, size);
