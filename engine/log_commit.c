@@ -105,9 +105,12 @@ find_task(struct strand_log *log, const struct sample *sample, struct task *task
 
         if (segment->base_offset > sample->last_base)
             continue;
+        /* Of the last one what was there then: since, it may have grown. */
+        bool is_last = segment->base_offset == sample->last_base;
+        int64_t size = is_last ? sample->last_size : segment->size;
         if (is_uncovered(segment, sample))
             oldest = segment;
-        else if (segment->size > 0)
+        else if (size > 0)
             break; /* what lies before something durable is durable */
     }
     if (oldest != NULL)
