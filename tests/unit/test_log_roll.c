@@ -1,9 +1,11 @@
 /* tests/unit/test_log_roll.c -- When a new segment begins: size, time by the records' timestamps,
  * span of offsets. */
+#include <pthread.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "support/engine_fixture.h"
+#include "support/hold_fs.h"
 
 TestSuite(log_roll, .init = fixture_create, .fini = fixture_destroy, .timeout = 60);
 
@@ -199,4 +201,49 @@ Test(log_roll, set_larger_than_a_segment_is_refused)
     expect_status(STRAND_OK,
                   strand_log_append_batches(fixture.log, data, size / 4 * 3, &options, NULL));
     cr_expect_str_eq(fixture_segments(), "0:0+1,1+1,2+1");
+}
+
+/* ---- A round beside a roll ---- */
+
+static void *
+append_main(void *argument)
+{
+    (void)argument;
+    expect_status(STRAND_OK, fixture_try_append("c", STRAND_WRITTEN, NULL));
+    return NULL;
+}
+
+static void *
+wait_main(void *argument)
+{
+    expect_status(STRAND_OK, strand_log_wait(fixture.log, argument, -1));
+    return NULL;
+}
+
+/* The round has seen the new segment empty, and goes on while that is written to. */
+Test(log_roll, a_segment_that_begins_during_a_round_hides_none_before_it)
+{
+    struct strand_appended appended;
+    pthread_t appender, waiter;
+
+    fixture.fs = hold_fs(fixture.fs);
+    fixture.engine_options.fs = fixture.fs;
+    fixture.log_options.segment_bytes = BATCH_BYTES;
+    fixture_open();
+    expect_status(STRAND_OK, fixture_try_append("a", STRAND_WRITTEN, NULL));
+    expect_status(STRAND_OK, fixture_try_append("b", STRAND_WRITTEN, &appended));
+    hold_fs_hold(HOLD_FS_WRITE, "00000000000000000002.log");
+    cr_assert_eq(pthread_create(&appender, NULL, append_main, NULL), 0);
+    hold_fs_await(HOLD_FS_WRITE, "00000000000000000002.log", 1);
+    hold_fs_hold(HOLD_FS_SYNC, "00000000000000000000.log");
+    cr_assert_eq(pthread_create(&waiter, NULL, wait_main, &appended), 0);
+    hold_fs_await(HOLD_FS_SYNC, "00000000000000000000.log", 1);
+    hold_fs_release(HOLD_FS_WRITE, "00000000000000000002.log");
+    cr_assert_eq(pthread_join(appender, NULL), 0);
+    hold_fs_release(HOLD_FS_SYNC, "00000000000000000000.log");
+    cr_assert_eq(pthread_join(waiter, NULL), 0);
+    fixture_cut(STRAND_SIM_LOSE_ALL);
+
+    fixture_open();
+    cr_expect_str_eq(fixture_read(0, STRAND_READ_COMMITTED), "0=a 1=b");
 }
