@@ -20,17 +20,17 @@
 
 enum { STRAND_GATHER_MISSES_MAX = 8 }; /* then one round of 257 waits */
 
+/* Guarded by the log's state. */
 struct strand_log_gather {
     struct strand_condition complete;
-    uint32_t
-        arrived; /* waiters that no round covers yet; guarded by the log's state, as the rest */
-    uint32_t covered;  /* those of the round that runs */
-    uint32_t expected; /* arrived and covered when the last round ended */
-    uint32_t goal;     /* for so many the next round waits; 0: it does not */
-    uint32_t misses;   /* times in a row that it was in vain */
-    uint32_t skips;    /* rounds that do not wait */
-    int64_t round_ns;  /* what the syncs of the last round took */
-    int64_t wait_ns_max;
+    uint32_t arrived;    /* waiters that no round covers yet */
+    uint32_t covered;    /* those of the round that runs */
+    uint32_t expected;   /* arrived and covered when the last round ended */
+    uint32_t goal;       /* for so many the next round waits; 0: it does not */
+    uint32_t misses;     /* times in a row that it was in vain */
+    uint32_t skips;      /* rounds that do not wait */
+    int64_t round_ns;    /* what the syncs of the last round took */
+    int64_t wait_ns_max; /* a test's to change */
 };
 
 void strand_log_gather_init(struct strand_log_gather *gather);

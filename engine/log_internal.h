@@ -207,8 +207,10 @@ const char *strand_log_reason(const struct strand_log *log); /* never NULL; stat
 /* The sentence for a log that is not healthy; returns its status.  State lock held. */
 int strand_log_unhealthy_locked(const struct strand_log *log) STRAND_REQUIRES(log->state);
 
-/* Tell waiters and watches that a position moved; or that what is waited for may never come. */
+/* Tell waiters and watches that a position moved. */
 void strand_log_wake_locked(struct strand_log *log) STRAND_REQUIRES(log->state);
+
+/* The same, and call all who wait for appends: what they wait for may never come. */
 void strand_log_wake_all_locked(struct strand_log *log) STRAND_REQUIRES(log->state);
 
 /* The same for what moves all the time, and give the state lock back first, which who is woken
@@ -255,10 +257,11 @@ void strand_log_waiter_deinit(struct strand_log_waiter *waiter);
 void strand_log_list_waiter_locked(struct strand_log *log, struct strand_log_waiter *waiter)
     STRAND_REQUIRES(log->state);
 
-/* Take off the list, in the order they came, those for whom it is so; all, who are to look again.
- */
+/* Take off the list, in the order they came, those for whom it is so. */
 struct strand_log_waiter *strand_log_take_reached_locked(struct strand_log *log)
     STRAND_REQUIRES(log->state);
+
+/* Take off all, who are to look again. */
 struct strand_log_waiter *strand_log_take_all_locked(struct strand_log *log)
     STRAND_REQUIRES(log->state);
 
