@@ -26,6 +26,9 @@
  * bytes read are those appended since the slot, at most one segment, and prepared zeros.  Otherwise
  * all of it is scanned.  It reads with pread only.
  *
+ * Bytes that a cut has left behind the end of the last segment would show when it grows and the
+ * next cut comes: the block that it ends in is written again.
+ *
  * In the same boot as the last writer's the page cache may hold pages whose write-back failed: what
  * is kept at or above D is written again, same bytes, before it is synced.
  *

@@ -1,5 +1,11 @@
 /* recovery/log_recovery_rewrite.c -- What the cache shows of a segment becomes what is on disk.
  *
+ * That includes the rest of its last block.  When power goes while a batch is written, its bytes
+ * may be on disk and the size that takes them in may not.  They cannot be read, but they are there,
+ * and when the file grows again ext4 (Linux 6.18, default options) may write the new size before
+ * the block: a second cut then shows the old batch in the place of the new one.  A block is written
+ * with zeros behind the end, so one byte of it is written again before anything is appended.
+ *
  * In the boot of the last writer a sync may have failed: then pages are clean that were never
  * written, and the next sync says 0.  Writing the same bytes once more is not enough either: ext4
  * (Linux 6.18, default options) leaves new blocks unwritten when their write fails, syncs with
@@ -227,10 +233,28 @@ rewrite_file(struct strand_recovery *recovery, const struct strand_file *file, s
     return status;
 }
 
+/* The same byte: what the file holds does not change. */
+static int
+clear_behind_end(const struct strand_recovery *recovery, const struct strand_file *file,
+                 int64_t size)
+{
+    uint8_t last;
+
+    if (size == 0)
+        return STRAND_OK;
+    int status = strand_file_read_exactly(file, &last, 1, size - 1);
+    if (status != STRAND_OK)
+        return status;
+    recovery->log->bytes_read++;
+    return strand_file_write(file, &last, 1, size - 1, NULL);
+}
+
 int
 strand_recovery_sync_file(struct strand_recovery *recovery, size_t index, int64_t position,
                           int64_t size)
 {
+    bool is_same_boot = recovery->request->is_same_boot;
+    bool is_written_again = is_same_boot && position < size;
     char name[STRAND_SEGMENT_NAME_SIZE];
     char path[STRAND_PATH_SIZE_MAX];
     struct strand_file file;
@@ -239,8 +263,11 @@ strand_recovery_sync_file(struct strand_recovery *recovery, size_t index, int64_
     int status = strand_recovery_open(recovery, name, STRAND_FS_WRITE, path, &file);
     if (status != STRAND_OK)
         return status;
-    status = recovery->request->is_same_boot ? rewrite_file(recovery, &file, index, position, size)
-                                             : strand_file_sync_data(&file);
+    if (index + 1 == recovery->behind && !is_written_again)
+        status = clear_behind_end(recovery, &file, size);
+    if (status == STRAND_OK)
+        status = is_same_boot ? rewrite_file(recovery, &file, index, position, size)
+                              : strand_file_sync_data(&file);
     if (status == STRAND_OK)
         return strand_file_close(&file);
     strand_file_discard(&file);

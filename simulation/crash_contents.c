@@ -128,7 +128,7 @@ trimmed_hash(const struct strand_crash_piece *piece, int64_t extent)
 
 /* What page INDEX adds to the hash of a file of SIZE bytes, when PIECE is there. */
 static uint64_t
-share(const struct strand_crash_piece *piece, size_t index, int64_t size)
+shown_share(const struct strand_crash_piece *piece, size_t index, int64_t size)
 {
     int64_t extent = size - (int64_t)index * STRAND_SIM_BLOCK_SIZE;
 
@@ -136,6 +136,27 @@ share(const struct strand_crash_piece *piece, size_t index, int64_t size)
         return 0;
     uint64_t hash = extent >= STRAND_SIM_BLOCK_SIZE ? piece->hash : trimmed_hash(piece, extent);
     return hash == 0 ? 0 : strand_sim_mix_two(index, hash);
+}
+
+/* What it adds because of bytes behind the end. */
+static uint64_t
+hidden_share(const struct strand_crash_piece *piece, size_t index, int64_t size)
+{
+    int64_t extent = size - (int64_t)index * STRAND_SIM_BLOCK_SIZE;
+
+    if (extent <= 0 || extent >= STRAND_SIM_BLOCK_SIZE ||
+        trimmed_hash(piece, extent) == piece->hash)
+        return 0;
+    return strand_sim_mix_two(~(uint64_t)index, piece->hash);
+}
+
+static uint64_t
+share(const struct strand_crash_contents *contents, const struct strand_crash_piece *piece,
+      size_t index, int64_t size)
+{
+    uint64_t hidden = contents->looks_behind ? hidden_share(piece, index, size) : 0;
+
+    return shown_share(piece, index, size) + hidden;
 }
 
 /* ---- Rows ---- */
@@ -152,6 +173,20 @@ add_row(struct strand_crash_contents *contents, int64_t size)
     return contents->row_count++;
 }
 
+/* The term of FACTOR that shows SHOWN, added if it is not there. */
+static struct strand_crash_term *
+find_term(struct strand_crash_contents *contents, const struct strand_crash_factor *factor,
+          uint64_t shown)
+{
+    for (size_t i = factor->first_term; i < contents->term_count; i++)
+        if (contents->terms[i].shown == shown)
+            return &contents->terms[i];
+    contents->terms = strand_sim_grow(contents->terms, &contents->term_capacity,
+                                      contents->term_count, sizeof *contents->terms);
+    contents->terms[contents->term_count] = (struct strand_crash_term){shown, 0, SIZE_MAX};
+    return &contents->terms[contents->term_count++];
+}
+
 /* The ways in which pending page NUMBER may go on below the size of ROW, without duplicates. */
 static void
 add_factor(struct strand_crash_contents *contents, struct strand_crash_row *row, size_t number)
@@ -160,16 +195,14 @@ add_factor(struct strand_crash_contents *contents, struct strand_crash_row *row,
     struct strand_crash_factor factor = {.page = number, .first_term = contents->term_count};
 
     for (size_t i = 0; i < page->piece_count; i++) {
-        uint64_t hash = share(&contents->pieces[page->first_piece + i], page->index, row->size);
-        size_t known = factor.first_term;
+        const struct strand_crash_piece *piece = &contents->pieces[page->first_piece + i];
+        struct strand_crash_term *term =
+            find_term(contents, &factor, shown_share(piece, page->index, row->size));
 
-        while (known < contents->term_count && contents->terms[known].hash != hash)
-            known++;
-        if (known < contents->term_count)
-            continue;
-        contents->terms = strand_sim_grow(contents->terms, &contents->term_capacity,
-                                          contents->term_count, sizeof *contents->terms);
-        contents->terms[contents->term_count++] = (struct strand_crash_term){hash, i};
+        if (term->piece == SIZE_MAX || piece->cut == 0) {
+            term->piece = i;
+            term->hash = share(contents, piece, page->index, row->size);
+        }
     }
     factor.term_count = contents->term_count - factor.first_term;
     strand_assert(factor.term_count > 0); /* what is on disk */
@@ -193,7 +226,7 @@ fill_row(struct strand_crash_contents *contents, const struct strand_crash_file 
         const struct strand_crash_piece piece = {held, held, 0, strand_sim_page_hash(held)};
 
         if (file->pages[i].version_count == 0)
-            row->hash += share(&piece, i, row->size);
+            row->hash += share(contents, &piece, i, row->size);
     }
     for (size_t i = 0; i < contents->pending_count; i++)
         if ((int64_t)contents->pending[i].index * STRAND_SIM_BLOCK_SIZE < row->size)
@@ -245,11 +278,12 @@ list_all(struct strand_crash_contents *contents)
 void
 strand_crash_contents_update(struct strand_crash_contents *contents,
                              const struct strand_crash_file *file, uint64_t generation,
-                             bool whole_pages, uint64_t limit)
+                             bool whole_pages, bool looks_behind, uint64_t limit)
 {
     if (contents->generation == generation)
         return;
     contents->generation = generation;
+    contents->looks_behind = looks_behind;
     contents->row_count = contents->size_count = contents->pending_count = 0;
     contents->piece_count = contents->version_count = 0;
     contents->factor_count = contents->term_count = 0;
@@ -306,8 +340,8 @@ strand_crash_contents_hash(const struct strand_crash_contents *contents,
     for (size_t i = 0; i < contents->pending_count; i++) {
         const struct strand_crash_pending_page *page = &contents->pending[i];
 
-        sum +=
-            share(&contents->pieces[page->first_piece + choice->pieces[i]], page->index, row->size);
+        sum += share(contents, &contents->pieces[page->first_piece + choice->pieces[i]],
+                     page->index, row->size);
     }
     return strand_sim_mix_two((uint64_t)row->size, sum);
 }
@@ -348,10 +382,11 @@ strand_crash_contents_build(const struct strand_crash_contents *contents,
                 disk);
             next++;
         }
-        page = strand_crash_disk_trim(disk, page, size - (int64_t)i * STRAND_SIM_BLOCK_SIZE);
-        if (page == NULL)
+        int64_t extent = size - (int64_t)i * STRAND_SIM_BLOCK_SIZE;
+        if (page == NULL || extent <= 0)
             continue;
         struct strand_crash_page *built = strand_crash_file_page(to, i);
-        built->held = built->cache = page;
+        built->held = page;
+        built->cache = strand_crash_disk_trim(disk, page, extent);
     }
 }

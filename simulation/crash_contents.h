@@ -6,6 +6,11 @@
  * below it: so each content is listed once.  Contents are numbered by size, then by the pieces of
  * the pages, those of the last page running fastest.
  *
+ * What the last page has behind the end stays on the disk, and shows when the file has grown again
+ * but the page was not written.  Of pieces that are alike below the end the newest whole one
+ * stands for all: the most that there may be behind it.  It tells contents apart only where asked
+ * for, since nothing but a second crash can bring it out.
+ *
  * A file has its contents listed with a hash for each, unless they are more than a limit: then a
  * sample is put together of single choices.
  *
@@ -37,8 +42,9 @@ struct strand_crash_pending_page {
     size_t version_count;
 };
 
-/* One way in which a page may go on: a number to add to the file's, and the piece. */
+/* One way in which a page may go on: the piece, and a number to add to the file's. */
 struct strand_crash_term {
+    uint64_t shown; /* of what lies below the end */
     uint64_t hash;
     size_t piece; /* of its page, from 0 */
 };
@@ -62,6 +68,7 @@ struct strand_crash_row {
 
 struct strand_crash_contents {
     uint64_t generation; /* of the inode, when this was worked out */
+    bool looks_behind;   /* what stands behind the end counts in hashes */
     uint64_t count;      /* UINT64_MAX: too many to count */
     bool is_listed;      /* HASHES is filled */
     uint64_t *hashes;    /* owned, as all below; by number */
@@ -99,7 +106,7 @@ struct strand_crash_choice {
 /* Work out the contents of FILE, whose generation is GENERATION, unless that is done. */
 void strand_crash_contents_update(struct strand_crash_contents *contents,
                                   const struct strand_crash_file *file, uint64_t generation,
-                                  bool whole_pages, uint64_t limit);
+                                  bool whole_pages, bool looks_behind, uint64_t limit);
 void strand_crash_contents_free(struct strand_crash_contents *contents);
 
 /* The choices that make content NUMBER; pages beyond its size keep what is on disk. */

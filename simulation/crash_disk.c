@@ -226,7 +226,7 @@ strand_crash_disk_trim(struct strand_crash_disk *disk, const struct strand_sim_p
     return trimmed;
 }
 
-/* What is beyond the size goes with the sync. */
+/* A page that is written has zeros behind the end; one that is not keeps what is there. */
 static void
 sync_file(struct strand_crash_disk *disk, struct strand_crash_file *file)
 {
@@ -235,12 +235,14 @@ sync_file(struct strand_crash_disk *disk, struct strand_crash_file *file)
     file->size_count = 0;
     for (size_t i = 0; i < file->page_count; i++) {
         struct strand_crash_page *page = &file->pages[i];
+        int64_t extent = file->held_size - (int64_t)i * STRAND_SIM_BLOCK_SIZE;
 
         if (page->version_count > 0)
-            page->held = page->versions[page->version_count - 1].page;
+            page->held =
+                strand_crash_disk_trim(disk, page->versions[page->version_count - 1].page, extent);
+        else if (extent <= 0)
+            page->held = NULL;
         page->version_count = 0;
-        page->held = strand_crash_disk_trim(disk, page->held,
-                                            file->held_size - (int64_t)i * STRAND_SIM_BLOCK_SIZE);
     }
 }
 

@@ -26,7 +26,7 @@ struct strand_crash_version {
 };
 
 struct strand_crash_page {
-    const struct strand_sim_page *held;    /* on the disk */
+    const struct strand_sim_page *held;    /* on the disk, behind the end of the file, too */
     const struct strand_sim_page *cache;   /* what readers see */
     struct strand_crash_version *versions; /* owned; pending, oldest first, no two in a row alike */
     size_t version_count;

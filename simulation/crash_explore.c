@@ -298,6 +298,7 @@ begin(struct explorer *explorer)
     strand_crash_seen_init(&explorer->work.first);
     strand_crash_seen_init(&explorer->work.second);
     explorer->states.rules = setup->rules;
+    explorer->states.rules.looks_behind = setup->depth > 1;
     for (uint32_t i = 0; i < setup->jobs; i++) {
         explorer->workers[i].work = &explorer->work;
         explorer->workers[i].states.rules = setup->rules;

@@ -218,7 +218,8 @@ strand_crash_states_begin(struct strand_crash_states *states, const struct stran
             add_axis(states, i, inode->directory.change_count);
         else if (inode->is_there && !inode->is_directory)
             strand_crash_contents_update(&states->contents[i], &inode->file, inode->generation,
-                                         states->rules.whole_pages, states->rules.states_max);
+                                         states->rules.whole_pages, states->rules.looks_behind,
+                                         states->rules.states_max);
     }
     states->count = count_states(states);
     states->is_sampled = states->count == UINT64_MAX;

@@ -31,6 +31,8 @@
 struct strand_crash_rules {
     bool any_names; /* of a directory's changes any may survive, not just the first few */
     bool whole_pages;
+    bool looks_behind; /* states differ by what stands behind the end of a file, too; their numbers
+                          do not depend on it */
     uint64_t states_max;
     uint64_t samples;
     uint64_t seed;

@@ -25,6 +25,8 @@
  *     replaced when its directories are synced, and nobody has it open any more; those that a file
  *     was cut by, and has on disk, when it is synced.  What was never on disk of a file that is cut
  *     is free at once.  No other sync brings that forward, nor does a full disk.
+ *   - What a cut leaves behind the end of a file is zeros; the search (crash_contents.h) keeps what
+ *     the disk has there.
  *   - A map is a copy that each later change of the cache is repeated in.  It stays readable, as it
  *     is then, after a cut or a kill, until unmap() or destroy; never beyond the size asked for.
  *   - lock() needs a file open for writing and holds until close(), against every other open file.

@@ -22,6 +22,7 @@ enum { STATES_MAX = 64, TEXT_SIZE = 512 };
 
 static struct strand_sim_record record;
 static struct strand_crash_disk held;
+static struct strand_crash_disk former; /* before a first crash */
 static struct strand_crash_states states;
 static char texts[STATES_MAX][TEXT_SIZE];
 static uint64_t hashes[STATES_MAX];
@@ -45,6 +46,7 @@ end_recording(void)
     strand_sim_disk_record(disk, NULL);
     strand_crash_states_free(&states);
     strand_crash_disk_free(&held);
+    strand_crash_disk_free(&former);
     strand_sim_record_free(&record);
     close_disk();
 }
@@ -166,6 +168,31 @@ expect_states(const char *list)
     cr_expect_eq(text_count, found);
     for (size_t i = 0; i < text_count && text_count != found; i++)
         cr_expect(false, "generated: %s", texts[i]);
+}
+
+/* The power goes, and leaves the state TEXT: what follows happens on that disk. */
+static void
+go_on_from(const char *text)
+{
+    static const struct strand_sim_disk_options options = {.seed = 1};
+    struct strand_crash_generated state;
+    struct strand_crash_disk image = {0};
+    char found[TEXT_SIZE] = "";
+
+    catch_up();
+    strand_crash_states_begin(&states, &held, 0);
+    while (strcmp(found, text) != 0) {
+        cr_assert(strand_crash_states_next(&states, &state), "not generated: %s", text);
+        strand_crash_states_build(&states, &image);
+        close_disk();
+        disk = strand_crash_load(&image, &options, 1, 1);
+        fs = strand_sim_disk_fs(disk);
+        write_down(disk, found);
+    }
+    strand_crash_states_free(&states);
+    former = held;
+    held = image;
+    strand_sim_disk_record(disk, &record);
 }
 
 /* ---- Histories ---- */
@@ -470,6 +497,82 @@ Test(crash_states, removed_file_is_back_with_all_its_versions)
     sync_directory("/");
     expect_states("");
     cr_expect_eq(fs->close(file), 0);
+}
+
+/* ---- Behind the end of a file ---- */
+
+/* "A10", and behind it on the disk "B5", which no size takes in. */
+static struct strand_fs_file *
+hidden_bytes(void)
+{
+    struct strand_fs_file *file = durable_file("/f", 10);
+
+    fill(file, 'B', 5, 10);
+    expect_states("/f A10|/f A10.5|/f A10B5");
+    cr_expect_eq(fs->close(file), 0);
+    go_on_from("/f A10");
+    return open_file("/f", STRAND_FS_WRITE);
+}
+
+Test(crash_states, what_is_behind_the_end_shows_when_the_file_grows)
+{
+    struct strand_fs_file *file = hidden_bytes();
+
+    expect_states("/f A10");
+    fill(file, 'C', 5, 10);
+    expect_states("/f A10|/f A10B5|/f A10C5");
+    cr_assert_eq(fs->sync_data(file), 0);
+    expect_states("/f A10C5");
+    cr_expect_eq(fs->close(file), 0);
+}
+
+Test(crash_states, writing_the_last_page_clears_what_is_behind_the_end)
+{
+    struct strand_fs_file *file = hidden_bytes();
+
+    fill(file, 'A', 1, 9);
+    cr_assert_eq(fs->sync_data(file), 0);
+    fill(file, 'C', 5, 10);
+    expect_states("/f A10|/f A10.5|/f A10C5");
+    cr_expect_eq(fs->close(file), 0);
+}
+
+Test(crash_states, a_sync_without_writing_does_not_clear_it)
+{
+    struct strand_fs_file *file = hidden_bytes();
+
+    cr_assert_eq(fs->sync_all(file), 0);
+    fill(file, 'C', 5, 10);
+    expect_states("/f A10|/f A10B5|/f A10C5");
+    cr_expect_eq(fs->close(file), 0);
+}
+
+Test(crash_states, cutting_clears_what_is_behind_the_end)
+{
+    struct strand_fs_file *file = hidden_bytes();
+
+    cr_assert_eq(fs->set_size(file, 9), 0);
+    cr_assert_eq(fs->sync_data(file), 0);
+    fill(file, 'C', 6, 9);
+    expect_states("/f A9|/f A9.6|/f A9C6");
+    cr_expect_eq(fs->close(file), 0);
+}
+
+Test(crash_states, what_is_behind_the_end_tells_states_apart_where_it_counts)
+{
+    for (int looks = 0; looks < 2; looks++) {
+        begin_recording();
+        states.rules.looks_behind = looks != 0;
+        struct strand_fs_file *file = durable_file("/f", 10);
+        generate();
+        uint64_t before = hashes[0];
+        fill(file, 'B', 5, 10);
+        generate();
+        cr_assert_str_eq(texts[0], "/f A10");
+        cr_expect_eq(hashes[0] == before, looks == 0);
+        cr_expect_eq(fs->close(file), 0);
+        strand_crash_states_free(&states);
+    }
 }
 
 /* ---- Samples ---- */

@@ -265,6 +265,7 @@ Test(log_recovery_crash, changes_come_in_the_order_of_the_contract)
                      "rename leader-epoch-checkpoint.tmp; "
                      "sync_directory orders-0; "
                      "sync_data 00000000000000000001.log; "
+                     "write_at 00000000000000000002.log; "
                      "sync_data 00000000000000000002.log; "
                      "sync_directory orders-0",
                      "%s", changes(disk));
