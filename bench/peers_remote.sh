@@ -9,8 +9,9 @@
 # kafka: one broker (KRaft), its jars and kafka-producer-perf-test from Maven Central.  "written": acks=1,
 #        batches of 64 KiB; "durable": the same, flush.messages=1, so that the broker syncs before it
 #        answers; "durable, one at a time": and no second record under way.
-# nats:  nats-server with JetStream in files, and the `nats` command's own benchmark; what is acknowledged
-#        is written, and synced every two minutes.
+# nats:  nats-server with JetStream in files, and the `nats` command's own benchmark.  "written": synced every
+#        two minutes, the default, and up to 500 records under way; "durable": the same, sync_interval:
+#        always, so that the server syncs before it answers; "durable, one at a time": and no second one.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -19,7 +20,7 @@ refuse() {
     exit 1
 }
 
-[ $# -ge 2 ] && [ $# -le 3 ] || { sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 64; }
+[ $# -ge 2 ] && [ $# -le 3 ] || { sed -n '2,15s/^# \{0,1\}//p' "$0" >&2; exit 64; }
 kind=$1
 directory=$2
 records=${3-1000000}
@@ -124,21 +125,56 @@ measure_kafka() {
 
 # ---- NATS ----
 
-measure_nats() {
-    command -v nats-server >/dev/null || refuse "nats needs nats-server (Debian: nats-server)"
-    command -v nats >/dev/null ||
-        refuse "nats needs the command nats (natscli), which Debian does not have"
+# nats_start SYNC_INTERVAL
+nats_start() {
     port=$((20000 + $$ % 20000))
-    nats-server -a 127.0.0.1 -p "$port" -js -sd "$work/jetstream" >"$work/server.log" 2>&1 &
+    printf 'listen: 127.0.0.1:%s\njetstream { store_dir: "%s/jetstream", sync_interval: %s }\n' \
+        "$port" "$work" "$1" >"$work/nats.conf"
+    nats-server -c "$work/nats.conf" >"$work/server.log" 2>&1 &
     server=$!
-    until nats -s "127.0.0.1:$port" rtt >/dev/null 2>&1; do
-        kill -0 "$server" 2>/dev/null || refuse "nats-server: $(tail -n 1 "$work/server.log")"
+    tries=0
+    until nats -s "nats://127.0.0.1:$port" pub ready yes >"$work/pub.log" 2>&1; do
+        tries=$((tries + 1))
+        kill -0 "$server" 2>/dev/null || refuse "nats-server: $(grep . "$work/server.log" | tail -n 1)"
+        [ "$tries" -lt 100 ] || refuse "nats-server does not answer: $(tail -n 1 "$work/pub.log")"
+        sleep 0.1
     done
-    nats -s "127.0.0.1:$port" bench strandline --pub 1 --msgs "$records" --size 1024 --js --storage file \
-        --no-progress >"$work/run.log" 2>&1 || refuse "nats bench: $(tail -n 1 "$work/run.log")"
-    rate=$(sed -n 's|.*Pub stats: \([0-9,]*\) msgs/sec.*|\1|p' "$work/run.log" | tr -d ,)
-    [ -n "$rate" ] || refuse "nats bench says: $(tail -n 1 "$work/run.log")"
-    tell written appends 1/s "$rate" "$records"
+}
+
+nats_stop() {
+    kill -TERM "$server"
+    wait "$server" || true
+    server=
+    rm -rf "$work/jetstream"
+}
+
+# nats_run WORK sync|async RECORDS -- Its last line with figures: "... publisher stats: R msgs/sec ~ ... ~
+# P50: Tus ~ ... ~ P99: Tus ~ ...".  Of what is asynchronous the times are those of whole batches.
+nats_run() {
+    nats -s "nats://127.0.0.1:$port" bench js pub "$2" strandline --create --storage file --maxbytes 16GB \
+        --msgs "$3" --size 1024 --no-progress >"$work/run.log" 2>&1 ||
+        refuse "nats bench: $(tail -n 1 "$work/run.log")"
+    line=$(grep 'publisher stats: ' "$work/run.log" | tr -d ,) ||
+        refuse "nats bench says: $(tail -n 1 "$work/run.log")"
+    tell "$1" appends 1/s "$(echo "$line" | sed -n 's|.*stats: \([0-9.]*\) msgs/sec.*|\1|p')" "$3"
+    [ "$2" = sync ] || return 0
+    for quantile in 50 99; do
+        value=$(echo "$line" | sed -n "s|.* P${quantile}: \([0-9.]*\)us.*|\1|p")
+        tell "$1" "p$quantile" s "$(awk -v value="$value" 'BEGIN { print value / 1000000 }')" "$3"
+    done
+}
+
+measure_nats() {
+    command -v nats-server >/dev/null && command -v nats >/dev/null ||
+        refuse "nats needs nats-server 2.10 or later and nats 0.2 or later" \
+            "(go install github.com/nats-io/nats-server/v2@latest github.com/nats-io/natscli/nats@latest)"
+    nats_start 2m
+    nats_run written async "$records"
+    nats_stop
+    nats_start always
+    nats_run durable async $((records / 4))
+    nats_run 'durable, one at a time' sync $((records / 100))
+    nats_stop
 }
 
 case $kind in
