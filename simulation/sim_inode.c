@@ -135,6 +135,8 @@ strand_sim_inode_write(struct strand_sim_inode *inode, const void *data, int64_t
 {
     int64_t old_size = inode->now.size;
 
+    if (inode->list->record != NULL)
+        strand_sim_record_growth(inode->list->record, inode, old_size, position + size);
     strand_sim_content_put(&inode->now, data, size, position);
     range_has_changed(inode, position, size, old_size);
 }

@@ -119,6 +119,16 @@ strand_sim_record_content(struct strand_sim_record *record, struct strand_sim_in
         add_event(record, STRAND_SIM_EVENT_SIZE, inode)->number = inode->now.size;
 }
 
+void
+strand_sim_record_growth(struct strand_sim_record *record, const struct strand_sim_inode *inode,
+                         int64_t from, int64_t to)
+{
+    int64_t size = (from / STRAND_SIM_BLOCK_SIZE + 1) * STRAND_SIM_BLOCK_SIZE;
+
+    for (; size < to; size += STRAND_SIM_BLOCK_SIZE)
+        add_event(record, STRAND_SIM_EVENT_SIZE, inode)->number = size;
+}
+
 static bool
 has_pending(const struct strand_sim_inode *inode)
 {

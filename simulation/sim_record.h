@@ -83,6 +83,11 @@ void strand_sim_record_free(struct strand_sim_record *record);
 /* The bytes at [POSITION, POSITION + SIZE) of INODE's cache have changed, and maybe its size. */
 void strand_sim_record_content(struct strand_sim_record *record, struct strand_sim_inode *inode,
                                int64_t position, int64_t size);
+
+/* A write makes INODE grow from one size to another: pages get blocks, and the file their size, one
+ * by one. */
+void strand_sim_record_growth(struct strand_sim_record *record,
+                              const struct strand_sim_inode *inode, int64_t from, int64_t to);
 void strand_sim_record_sync(struct strand_sim_record *record, const struct strand_sim_inode *inode);
 void strand_sim_record_loss(struct strand_sim_record *record, struct strand_sim_inode *inode);
 void strand_sim_record_change(struct strand_sim_record *record,

@@ -36,8 +36,9 @@
  *     the newest one possibly a torn part: its first 1 to 7 sectors of 512 bytes with the rest of
  *     an older version, or its last 1 to 7.  Pages are independent of each other.
  *   - The size of a file is what it was at its last sync, or any that it had since, independent of
- *     its pages.  What no page has written reads as zeros.  What set_size() cuts off becomes zeros
- *     on disk when the file has grown again over it.
+ *     its pages; of one that grew in a write also the end of each page between.  What no page
+ *     has written reads as zeros.  What set_size() cuts off becomes zeros on disk when the file has
+ *     grown again over it.
  *   - Bytes of the last page that lie behind the size cannot be read, but stay on the disk until
  *     that page is written again.  A second crash may show them: if the file has grown over them,
  *     and its new size is on the disk and the page is not (as ext4 does).

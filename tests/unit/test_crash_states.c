@@ -271,6 +271,30 @@ Test(crash_states, size_is_independent_of_content)
     cr_expect_eq(fs->close(file), 0);
 }
 
+Test(crash_states, a_write_makes_a_file_grow_page_by_page)
+{
+    struct strand_fs_file *file = durable_file("/f", 10);
+
+    states.rules.whole_pages = true;
+    cr_assert_eq(fs->set_size(file, BLOCK), 0);
+    cr_assert_eq(fs->sync_all(file), 0);
+    fill(file, 'B', 2 * BLOCK + 1, BLOCK);
+    expect_states("/f A10.4086|/f A10.8182|/f A10.4086B4096|/f A10.12278|/f A10.4086B4096.4096|"
+                  "/f A10.8182B4096|/f A10.4086B8192|/f A10.12279|/f A10.4086B4096.4097|"
+                  "/f A10.8182B4096.1|/f A10.4086B8192.1|/f A10.12278B1|"
+                  "/f A10.4086B4096.4096B1|/f A10.8182B4097|/f A10.4086B8193");
+    cr_expect_eq(fs->close(file), 0);
+}
+
+Test(crash_states, setting_a_size_is_one_step)
+{
+    struct strand_fs_file *file = durable_file("/f", 10);
+
+    cr_assert_eq(fs->set_size(file, 3 * BLOCK), 0);
+    expect_states("/f A10|/f A10.12278");
+    cr_expect_eq(fs->close(file), 0);
+}
+
 Test(crash_states, pages_are_independent)
 {
     struct strand_fs_file *file = durable_file("/f", 2 * BLOCK);
