@@ -166,6 +166,22 @@ Test(log_recovery_boot, a_file_with_more_links_is_replaced_by_a_copy)
 }
 
 /* A copy by reference would be of what the disk has. */
+/* To give it its size anew would show a backup with a byte more, for a while or for good. */
+Test(log_recovery_boot, a_file_with_more_links_keeps_its_size_where_nothing_is_written_again)
+{
+    open_after_failed_sync("0: 0+1", "0: 0+1 1+1", ONLY_FIRST);
+    link_first();
+    set_slot(0, 2);
+    request.is_same_boot = true;
+    strand_sim_disk_plan_clear(disk);
+    recover();
+    cr_expect_eq(log_found.bytes_rewritten, 0);
+    for (uint64_t i = 1; i <= strand_sim_disk_calls(disk); i++)
+        cr_expect_null(strstr(strand_sim_disk_trace(disk, i), "set_size"), "%s",
+                       strand_sim_disk_trace(disk, i));
+    close_disk();
+}
+
 Test(log_recovery_boot, a_file_with_more_links_that_is_cut_is_copied_from_the_cache)
 {
     open_after_failed_sync("0: 0+1", "0: 0+1 1+1 g50", ONLY_FIRST);
