@@ -41,7 +41,7 @@ static const struct mode {
     enum fuse_disk_mode fault;
     bool is_subset;
     bool has_cure;
-    bool may_stay_up; /* the file system is still of use after the fault */
+    bool may_stay_up; /* the file system is mostly still of use after the fault */
 } modes[] = {
     {"drop", FUSE_DISK_DYING, false, false, false},
     {"subset", FUSE_DISK_DYING, true, false, false},
@@ -80,20 +80,6 @@ mount_disk(uint64_t seed, int cycle)
     is_mounted = true;
 }
 
-static void
-run_writer(uint64_t seed, int cycle)
-{
-    uint32_t failed_before = atomic_load(&shared->failed_openings);
-    const char *problem;
-
-    do {
-        problem = real_writer_reap(&plan, shared);
-    } while (problem == NULL && plan.openings_may_fail-- > 0 &&
-             atomic_load(&shared->failed_openings) > failed_before++);
-    if (problem != NULL)
-        real_give_up(&disk, kept_image, seed, cycle, problem);
-}
-
 /* The file system is shut down, too: nothing is left for it to write while it is unmounted. */
 static void
 cut_power(const struct mode *mode)
@@ -128,6 +114,27 @@ make_plan(const struct mode *mode, uint64_t seed, int cycle)
     }
 }
 
+/* An opening may meet the error of an old write, and a file system that has given up: then the
+ * machine is started anew, and the next one succeeds. */
+static void
+run_writer(const struct mode *mode, uint64_t seed, int cycle)
+{
+    for (;;) {
+        uint32_t failed_before = atomic_load(&shared->failed_openings);
+        const char *problem = real_writer_reap(&plan, shared);
+
+        if (problem != NULL)
+            real_give_up(&disk, kept_image, seed, cycle, problem);
+        if (atomic_load(&shared->failed_openings) == failed_before)
+            break;
+        if (--plan.openings_may_fail > 0)
+            continue;
+        cut_power(mode);
+        mount_disk(seed, cycle);
+    }
+    plan.openings_may_fail = 0;
+}
+
 /* Verify what the last cut has left. */
 static void
 end_image(const struct mode *mode, uint64_t seed, int cycle)
@@ -137,7 +144,7 @@ end_image(const struct mode *mode, uint64_t seed, int cycle)
     plan.fault = NULL;
     plan.target = REAL_KILL_ACKNOWLEDGED;
     plan.target_count = 1;
-    run_writer(seed, cycle);
+    run_writer(mode, seed, cycle);
     real_mount_down(&disk);
     is_mounted = false;
 }
@@ -152,13 +159,12 @@ run_cycle(const struct mode *mode, uint64_t seed, int cycle)
     }
     mount_disk(seed, cycle);
     make_plan(mode, seed, cycle);
-    run_writer(seed, cycle);
+    run_writer(mode, seed, cycle);
     if (mode->may_stay_up && real_draw(&random_state, 4) == 0) {
         kills++;
         plan.openings_may_fail = OPENINGS_MAY_FAIL;
     } else {
         cut_power(mode);
-        plan.openings_may_fail = 0;
     }
 }
 

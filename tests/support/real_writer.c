@@ -114,6 +114,10 @@ note_failure(int log, int status, const char *what)
         return;
     if (plan->fault == NULL)
         real_die(0, "%s: %s", what, strand_error_message());
+    if (status == STRAND_ERR_PERMISSION) { /* the file system has become read-only */
+        (void)sem_post(&log_failed);
+        return;
+    }
     if (status == STRAND_ERR_IO || status == STRAND_ERR_FAILED || status == STRAND_ERR_NO_SPACE) {
         if (!atomic_exchange(&has_failed[log], true))
             atomic_fetch_add(&shared->logs_failed, 1);
