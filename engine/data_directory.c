@@ -360,7 +360,7 @@ remove_clean_marker(const struct strand_data_directory *directory)
 /* The broker's marker vouches for files that we are about to change.  That a broker was here has to
  * be known until every log is recovered, also if the power goes meanwhile: one rename does both. */
 static int
-take_over(struct strand_data_directory *directory, bool has_kafka_clean)
+take_over(struct strand_data_directory *directory, struct contents *contents)
 {
     const struct strand_fs *fs = directory->fs;
     char from[STRAND_PATH_SIZE_MAX];
@@ -369,8 +369,10 @@ take_over(struct strand_data_directory *directory, bool has_kafka_clean)
     int status = strand_path_join(from, directory->path, STRAND_KAFKA_CLEAN_NAME);
     if (status == STRAND_OK)
         status = strand_path_join(to, directory->path, STRAND_TAKEOVER_NAME);
-    if (status == STRAND_OK && has_kafka_clean)
+    if (status == STRAND_OK && contents->has_kafka_clean) {
         status = strand_path_rename(fs, from, to);
+        contents->has_kafka_clean = status != STRAND_OK; /* once, though all is done twice */
+    }
     return status == STRAND_OK ? strand_path_sync_directory(fs, directory->path) : status;
 }
 
@@ -395,7 +397,7 @@ strand_data_directory_end_takeover(const struct strand_data_directory *directory
 
 /* Of a broker's directory the frontier is made anew: whatever slots it held are stale. */
 static int
-prepare_for_writing(struct strand_data_directory *directory, const struct contents *contents)
+prepare_for_writing(struct strand_data_directory *directory, struct contents *contents)
 {
     int status = write_lock_text(directory);
 
@@ -405,12 +407,12 @@ prepare_for_writing(struct strand_data_directory *directory, const struct conten
         status = initialise(directory);
     if (status == STRAND_OK)
         status = remove_clean_marker(directory);
-    return status == STRAND_OK ? take_over(directory, contents->has_kafka_clean) : status;
+    return status == STRAND_OK ? take_over(directory, contents) : status;
 }
 
 /* With the ballast gone where the disk is full: each step may be done twice. */
 static int
-prepare_in_any_room(struct strand_data_directory *directory, const struct contents *contents)
+prepare_in_any_room(struct strand_data_directory *directory, struct contents *contents)
 {
     const struct strand_fs *fs = directory->fs;
     char boot[STRAND_FS_BOOT_ID_SIZE];

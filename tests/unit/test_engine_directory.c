@@ -280,6 +280,37 @@ Test(engine_directory, full_disk_makes_no_directory)
     require_ok(open_with(0));
 }
 
+/* What a broker has closed cleanly is opened with the ballast's room, or refused for want of it. */
+Test(engine_directory, full_disk_at_any_call_of_a_takeover_is_overcome_or_told)
+{
+    bool was_hit = true;
+
+    for (uint64_t nth = 1; was_hit; nth++) {
+        fixture_destroy();
+        fixture_create();
+        fixture_open();
+        (void)fixture_append("a");
+        fixture_close();
+        require_ok(
+            strand_sim_disk_store(fixture.disk, FIXTURE_DATA "/.kafka_cleanshutdown", "", 0));
+        strand_sim_disk_plan_clear(fixture.disk);
+        strand_sim_disk_plan_fault(fixture.disk, nth, ENOSPC, false);
+        int status = open_with(0);
+        was_hit = strand_sim_disk_calls(fixture.disk) >= nth;
+        strand_sim_disk_plan_clear(fixture.disk);
+        cr_expect(status == STRAND_OK || status == STRAND_ERR_NO_SPACE, "call %llu: %s",
+                  (unsigned long long)nth, strand_error_message());
+        if (status == STRAND_OK) {
+            status = strand_engine_close(fixture.engine); /* its log may have failed */
+            cr_expect(status == STRAND_OK || status == STRAND_ERR_FAILED);
+            fixture.engine = NULL;
+        }
+        fixture_open();
+        cr_expect_str_eq(fixture_read(0, STRAND_READ_COMMITTED), "0=a");
+        fixture_close();
+    }
+}
+
 /* ---- Network file systems ---- */
 
 static const struct strand_fs *wrapped;
