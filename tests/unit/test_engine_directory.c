@@ -293,6 +293,7 @@ Test(engine_directory, full_disk_at_any_call_of_a_takeover_is_overcome_or_told)
         fixture_close();
         require_ok(
             strand_sim_disk_store(fixture.disk, FIXTURE_DATA "/.kafka_cleanshutdown", "", 0));
+        require_ok(strand_sim_disk_store(fixture.disk, FIXTURE_DATA "/strandline.ballast", "", 0));
         strand_sim_disk_plan_clear(fixture.disk);
         strand_sim_disk_plan_fault(fixture.disk, nth, ENOSPC, false);
         int status = open_with(0);
