@@ -1,11 +1,13 @@
 /* tests/support/scheduler.c -- Who has the baton, and who gets it next.
  *
  * Two ways to choose, which find different mistakes.  By chance: at each switch point the baton
- * goes, with a chance of one in so many, to any thread that can run.  By priorities (PCT; Burckhardt
- * et al., ASPLOS 2010): each thread draws one when it starts, the highest that can run runs, and at
- * a few points, drawn beforehand, the one that runs falls below all others.  A mistake that takes
- * few switches at the right places is then found with a chance that does not fall with the length of
- * the run; a thread can stay behind for long, as chance alone never makes it.
+ * goes, with a chance of one in so many, to any thread that can run; where there are weights some
+ * threads seldom get it, and where there are delays one is held up for long wherever it is, while
+ * the others come far.  By priorities (PCT;
+ * Burckhardt et al., ASPLOS 2010): each thread draws one when it starts, the highest that can run
+ * runs, and at a few points, drawn beforehand, the one that runs falls below all others.  A mistake
+ * that takes few switches at the right places is found with a chance that does not fall with the
+ * length of the run.  Which of them finds what is in docs/CRASH_TESTING.md.
  */
 #include "support/scheduler_internal.h"
 
@@ -19,10 +21,12 @@
 
 enum {
     HELD_MAX = 16,
-    POINTS_MAX = 20000000, /* of a run that has an end */
+    POINTS_MAX = 1000000, /* of a run that has an end */
     PRIORITY_LOW = 1 << 16,
+    WEIGHTS = 8,
 };
 
+static const uint64_t HASH_PRIME = UINT64_C(1099511628211); /* FNV-1a's */
 static const int64_t FIRST_NS = INT64_C(1000000000);
 static const int64_t WALL_NS = INT64_C(1600000000000000000); /* in 2020 */
 
@@ -30,8 +34,11 @@ struct scheduler_task {
     struct schedule *schedule; /* borrowed */
     struct strand_thread *thread;
     char name[16];
+    uint64_t number; /* in the order they came */
     sem_t baton;
     uint64_t priority;
+    uint64_t weight;
+    uint64_t resumes_at; /* a switch point: held up until then */
     enum scheduler_wait wait;
     const void *object;  /* that it waits for */
     int64_t deadline_ns; /* -1: none */
@@ -48,7 +55,7 @@ struct schedule {
     struct scheduler_counts counts;
     struct scheduler_task *tasks[SCHEDULER_THREADS_MAX]; /* in the order they came */
     size_t task_count;
-    size_t started_count;
+    uint64_t started_count;
 };
 
 static _Thread_local struct scheduler_task *self; /* NULL: not in a schedule */
@@ -62,6 +69,12 @@ draw(struct schedule *schedule, uint64_t below)
     x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
     return (x ^ (x >> 31)) % below;
+}
+
+static uint64_t
+draw_weight(struct schedule *schedule)
+{
+    return schedule->plan->has_weights ? UINT64_C(1) << draw(schedule, WEIGHTS) : 1;
 }
 
 /* ---- Giving up ---- */
@@ -102,7 +115,7 @@ tell_task(const struct schedule *schedule, const struct scheduler_task *task)
 
 /* Break here: each thread stands where it waits. */
 static _Noreturn void
-give_up(const struct schedule *schedule, const char *why)
+end_process(const struct schedule *schedule, const char *why)
 {
     (void)fprintf(stderr, "scheduler: %s at %" PRId64 " ns, after %" PRIu64 " switch points\n", why,
                   schedule->now_ns, schedule->counts.points);
@@ -123,15 +136,28 @@ is_ready(const struct schedule *schedule, const struct scheduler_task *task)
            (task->deadline_ns >= 0 && task->deadline_ns <= schedule->now_ns);
 }
 
+/* Those that can run and are not held up; where all are, all of them. */
 static size_t
 list_ready(const struct schedule *schedule, struct scheduler_task **ready)
 {
+    struct scheduler_task *held_up[SCHEDULER_THREADS_MAX];
+    size_t held_up_count = 0;
     size_t count = 0;
 
-    for (size_t i = 0; i < schedule->task_count; i++)
-        if (is_ready(schedule, schedule->tasks[i]))
-            ready[count++] = schedule->tasks[i];
-    return count;
+    for (size_t i = 0; i < schedule->task_count; i++) {
+        struct scheduler_task *task = schedule->tasks[i];
+
+        if (!is_ready(schedule, task))
+            continue;
+        if (task->resumes_at > schedule->counts.points)
+            held_up[held_up_count++] = task;
+        else
+            ready[count++] = task;
+    }
+    if (count > 0)
+        return count;
+    memcpy(ready, held_up, held_up_count * sizeof held_up[0]);
+    return held_up_count;
 }
 
 /* Nobody can run: the next deadline comes at once. */
@@ -147,9 +173,22 @@ jump(struct schedule *schedule)
             next = task->deadline_ns;
     }
     if (next == INT64_MAX)
-        give_up(schedule, "everybody waits for somebody else, or for a wake-up that was lost");
+        end_process(schedule, "everybody waits for somebody else, or for a wake-up that was lost");
     schedule->now_ns = next;
-    schedule->counts.jumps++;
+}
+
+static struct scheduler_task *
+choose_by_weight(struct schedule *schedule, struct scheduler_task **ready, size_t count)
+{
+    uint64_t sum = 0;
+    size_t i = 0;
+
+    for (size_t k = 0; k < count; k++)
+        sum += ready[k]->weight;
+    uint64_t left = draw(schedule, sum);
+    while (left >= ready[i]->weight)
+        left -= ready[i++]->weight;
+    return ready[i];
 }
 
 static struct scheduler_task *
@@ -163,7 +202,7 @@ choose(struct schedule *schedule)
         count = list_ready(schedule, ready);
     }
     if (schedule->plan->switch_one_in > 0)
-        return ready[draw(schedule, count)];
+        return choose_by_weight(schedule, ready, count);
     struct scheduler_task *highest = ready[0];
     for (size_t i = 1; i < count; i++)
         if (ready[i]->priority > highest->priority)
@@ -194,6 +233,8 @@ pass_baton(struct scheduler_task *task)
     if (next == task)
         return;
     schedule->counts.switches++;
+    schedule->counts.hash =
+        (schedule->counts.hash ^ schedule->counts.points ^ next->number << 32) * HASH_PRIME;
     int result = sem_post(&next->baton);
     strand_assert(result == 0);
     if (!has_ended)
@@ -206,11 +247,17 @@ must_switch(struct schedule *schedule)
 {
     const struct scheduler_plan *plan = schedule->plan;
 
+    for (uint32_t i = 0; i < plan->changes; i++)
+        if (schedule->change_points[i] == schedule->counts.points) {
+            self->priority = PRIORITY_LOW - i;
+            self->weight = draw_weight(schedule);
+        }
+    if (plan->delay_points > 0 && draw(schedule, plan->delay_one_in) == 0) {
+        self->resumes_at = schedule->counts.points + 1 + draw(schedule, plan->delay_points);
+        return true;
+    }
     if (plan->switch_one_in > 0)
         return draw(schedule, plan->switch_one_in) == 0;
-    for (uint32_t i = 0; i < plan->changes; i++)
-        if (schedule->change_points[i] == schedule->counts.points)
-            self->priority = PRIORITY_LOW - i;
     return true; /* one with a higher priority may have been woken */
 }
 
@@ -222,7 +269,7 @@ scheduler_point(void)
     schedule->counts.points++;
     schedule->now_ns += schedule->plan->tick_ns;
     if (schedule->counts.points > POINTS_MAX)
-        give_up(schedule, "there is no end");
+        end_process(schedule, "there is no end: some only look at the clock, again and again");
     if (must_switch(schedule))
         pass_baton(self);
 }
@@ -280,7 +327,7 @@ scheduler_check_unused(const void *object)
 
     for (size_t i = 0; i < schedule->task_count; i++)
         if (schedule->tasks[i]->object == object)
-            give_up(schedule, "what somebody waits for is destroyed");
+            end_process(schedule, "what somebody waits for is destroyed");
 }
 
 bool
@@ -306,7 +353,7 @@ scheduler_note_unlocked(const struct strand_mutex *mutex)
             self->held[i] = self->held[--self->held_count];
             return;
         }
-    give_up(self->schedule, "a mutex is unlocked by a thread that does not have it");
+    end_process(self->schedule, "a mutex is unlocked by a thread that does not have it");
 }
 
 /* ---- Threads ---- */
@@ -320,7 +367,9 @@ add_task(struct schedule *schedule, struct strand_thread *thread, const char *na
     task->schedule = schedule;
     task->thread = thread;
     (void)snprintf(task->name, sizeof task->name, "%s", name);
+    task->number = ++schedule->started_count;
     task->deadline_ns = -1;
+    task->weight = draw_weight(schedule);
     task->priority = PRIORITY_LOW + 1 + draw(schedule, UINT32_MAX);
     int result = sem_init(&task->baton, 0, 0);
     strand_assert(result == 0);
@@ -374,7 +423,7 @@ scheduler_task_end(void)
         if (task->schedule->tasks[i]->object == task->thread)
             wake(task->schedule->tasks[i]);
     if (task->held_count > 0)
-        give_up(task->schedule, "a thread ends with a mutex");
+        end_process(task->schedule, "a thread ends with a mutex");
     pass_baton(task);
 }
 
@@ -409,12 +458,6 @@ scheduler_now_ns(void)
 }
 
 void
-scheduler_yield(void)
-{
-    scheduler_point();
-}
-
-void
 scheduler_run(const struct scheduler_plan *plan, scheduler_main_fn *main, void *argument,
               struct scheduler_counts *out_counts)
 {
@@ -428,7 +471,7 @@ scheduler_run(const struct scheduler_plan *plan, scheduler_main_fn *main, void *
     struct scheduler_task *task = self;
     self = NULL;
     if (schedule.task_count > 1)
-        give_up(&schedule, "a thread was not joined");
+        end_process(&schedule, "a thread was not joined");
     remove_task(task);
     if (out_counts != NULL)
         *out_counts = schedule.counts;

@@ -25,24 +25,27 @@
 
 enum {
     SCHEDULER_CHANGES_MAX = 16,
-    SCHEDULER_THREADS_MAX = 256, /* started, in one schedule */
+    SCHEDULER_THREADS_MAX = 64, /* not joined, in one schedule */
 };
 
 struct scheduler_plan {
     uint64_t seed;
-    uint32_t switch_one_in; /* at a switch point another thread gets the baton with this chance; 0:
-                               by priorities, see scheduler.c */
-    uint32_t changes;       /* of priorities, at most SCHEDULER_CHANGES_MAX ... */
-    uint32_t changes_within; /* ... in the first so many switch points */
+    uint32_t switch_one_in;   /* at a switch point another thread gets the baton with this chance;
+                                 0: by priorities, see scheduler.c */
+    bool has_weights;         /* by chance: some threads get it far more often than others */
+    uint32_t delay_one_in;    /* at so many switch points the one that runs is held up, ... */
+    uint32_t delay_points;    /* ... for at most so many, if others can run; 0: never */
+    uint32_t changes;         /* of priorities, or weights; at most SCHEDULER_CHANGES_MAX ... */
+    uint32_t changes_within;  /* ... in the first so many switch points */
     uint32_t spurious_one_in; /* waits for a condition that end without a reason; 0: none */
-    int64_t tick_ns;         /* from one switch point to the next */
-    const char *again;       /* borrowed: what shows this run once more, for the message */
+    int64_t tick_ns;          /* from one switch point to the next */
+    const char *again;        /* borrowed: what shows this run once more, for the message */
 };
 
 struct scheduler_counts {
     uint64_t points;
     uint64_t switches;
-    uint64_t jumps; /* of time */
+    uint64_t hash; /* of who ran when */
 };
 
 typedef void scheduler_main_fn(void *argument);
@@ -53,9 +56,6 @@ void scheduler_run(const struct scheduler_plan *plan, scheduler_main_fn *main, v
 
 /* Virtual time; on a thread of a schedule alone. */
 int64_t scheduler_now_ns(void);
-
-/* Let the thread begin again at another place, as a switch point does. */
-void scheduler_yield(void);
 
 /* FS with the clocks of the schedule. */
 struct strand_fs scheduler_fs(const struct strand_fs *fs);
