@@ -12,8 +12,10 @@
  *   - A failed sync leaves the dirty sectors clean, and the size: the cache keeps showing the new
  *     ones, the disk keeps the old ones, and the next sync writes neither (as Linux does).  The
  *     error that a planned fault gives does exactly this.  A lost size is due again with the next
- *     change of the size, or write beyond the size on disk.  A failed sync_directory() loses
- *     nothing: journals do not forget, so the next one that succeeds covers those names.
+ *     change of the size, or write beyond the size on disk.  Each other open file of the inode
+ *     gives the error, too, at its next sync, once (as Linux does since 4.13).  A failed
+ *     sync_directory() loses nothing: journals do not forget, so the next one that succeeds covers
+ *     those names.
  *   - Renaming, unlinking and creating are remembered in order, per directory, until it is synced.
  *     Each is atomic, a rename within one directory too.  A rename across directories is two
  *     operations, a new name in one and a name less in the other: both need a sync, and until

@@ -46,6 +46,7 @@ create_file(struct strand_sim_disk *disk, struct strand_sim_inode *inode, const 
         .inode = inode,
         .path = strand_sim_copy_text(path),
         .can_write = can_write,
+        .errors_told = inode->failed_syncs,
         .next = disk->files,
     };
     if (disk->files != NULL)
@@ -370,6 +371,24 @@ sim_unmap(struct strand_fs_file *file, const void *data, size_t size)
     return result;
 }
 
+/* What a sync through another open file of the inode has met, once. */
+static int
+tell_error(struct strand_fs_file *file)
+{
+    bool is_told = file->errors_told == file->inode->failed_syncs;
+
+    file->errors_told = file->inode->failed_syncs;
+    return is_told ? 0 : file->inode->sync_error;
+}
+
+static void
+fail_sync(struct strand_fs_file *file, int error)
+{
+    strand_sim_inode_fail_sync(file->inode);
+    file->inode->sync_error = error;
+    file->errors_told = ++file->inode->failed_syncs;
+}
+
 static int
 sync_file(struct strand_fs_file *file, const char *verb)
 {
@@ -377,10 +396,12 @@ sync_file(struct strand_fs_file *file, const char *verb)
 
     strand_sim_disk_enter(disk);
     int result = begin(file, STRAND_SIM_SYNC, verb);
-    if (result == 0)
+    if (result == 0) {
         strand_sim_inode_sync(file->inode);
-    else if (file->inode != NULL && !disk->plan.power_is_off)
-        strand_sim_inode_fail_sync(file->inode);
+        result = tell_error(file);
+    } else if (file->inode != NULL && !disk->plan.power_is_off) {
+        fail_sync(file, result);
+    }
     strand_sim_disk_leave(disk);
     return result;
 }

@@ -27,6 +27,7 @@ struct strand_fs_file {
     struct strand_sim_inode *inode; /* counted; NULL: invalid */
     char *path;                     /* owned; as it was opened */
     bool can_write;
+    uint64_t errors_told; /* of the inode's failed syncs: those up to here */
     int64_t bytes_read;
     struct strand_fs_file *previous;
     struct strand_fs_file *next;

@@ -53,6 +53,8 @@ struct strand_sim_inode {
     struct strand_sim_bits blocks;  /* allocated */
     struct strand_sim_bits leaving; /* cut off, but in the file on disk */
     bool is_size_dirty;
+    uint64_t failed_syncs;
+    int sync_error;                         /* of the last of them */
     struct strand_sim_map *maps;            /* owned */
     const struct strand_fs_file *locked_by; /* borrowed; NULL: nobody */
 

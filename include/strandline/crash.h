@@ -51,8 +51,9 @@
  *     promises).  Directories are independent of each other, and so are the two halves of a rename
  *     from one to another.  A file without a surviving name is gone, whatever was synced in it.
  *   - A sync that fails leaves the pages clean: readers see the new bytes, the disk keeps the old
- *     ones, the next sync does not write them.  A size likewise.  Names that a failed
- *     sync_directory() did not write are written by the next.
+ *     ones, the next sync does not write them.  A size likewise.  Each other open file of the inode
+ *     gives the error, too, at its next sync, once.  Names that a failed sync_directory() did not
+ *     write are written by the next.
  *   - When only the process dies (STRAND_CRASH_KILL) everything survives, and what was not synced
  *     may still be lost in a later power cut.  Locks are gone.
  * Not modelled: disks that lie about a successful sync, bits that change by themselves, sectors

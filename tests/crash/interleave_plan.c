@@ -85,15 +85,13 @@ draw_preparer(uint64_t *state, struct strand_preparer_sizes *sizes)
     *sizes = some[interleave_draw(state, 3)];
 }
 
-/* Linux tells every descriptor of a file of a sync that has failed, the simulated disk only the one
- * that was synced.  Where zeros are prepared a segment is synced by two. */
 static void
 draw_fault(uint64_t *state, struct interleave_plan *plan)
 {
     uint64_t failing_sync = 1 + interleave_draw(state, 40);
     bool is_drawn = interleave_draw(state, 3) == 0;
 
-    if (is_drawn && plan->openings == 1 && plan->engine.preparation != STRAND_PREPARE_ZERO)
+    if (is_drawn && plan->openings == 1)
         plan->failing_sync = failing_sync;
 }
 

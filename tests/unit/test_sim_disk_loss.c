@@ -286,6 +286,30 @@ Test(sim_disk_loss, lost_size_is_due_again_with_a_write_beyond_the_size_on_disk)
     expect_text("/f", "xbc");
 }
 
+Test(sim_disk_loss, each_open_file_is_told_of_a_failed_sync_once)
+{
+    store("/f", "old");
+    struct strand_fs_file *file = open_file("/f", STRAND_FS_WRITE);
+    struct strand_fs_file *other = open_file("/f", STRAND_FS_WRITE);
+
+    cr_assert_eq(write_text(file, "new", 0), 3);
+    strand_sim_disk_plan_clear(disk);
+    strand_sim_disk_plan_fault(disk, 1, ENOSPC, false);
+    cr_expect_eq(fs->sync_data(file), -ENOSPC);
+    struct strand_fs_file *late = open_file("/f", STRAND_FS_WRITE);
+    cr_expect_eq(fs->sync_data(file), 0);
+    cr_expect_eq(fs->sync_data(late), 0);
+    cr_expect_eq(fs->sync_all(other), -ENOSPC);
+    cr_expect_eq(fs->sync_all(other), 0);
+    cr_assert_eq(write_text(other, "NEW", 0), 3);
+    cr_expect_eq(fs->sync_data(other), 0);
+    cut(STRAND_SIM_LOSE_ALL);
+    expect_text("/f", "NEW");
+    cr_expect_eq(fs->close(late), -EBADF);
+    cr_expect_eq(fs->close(other), -EBADF);
+    cr_expect_eq(fs->close(file), -EBADF);
+}
+
 Test(sim_disk_loss, failed_sync_of_a_directory_is_made_good_by_the_next)
 {
     cr_expect_eq(fs->close(create_file("/f")), 0);
