@@ -256,35 +256,6 @@ foreach(name IN ITEMS engine_index_full_disk full_disk index_full_disk)
     endforeach()
 endforeach()
 
-# The engine with all its threads, in an order that a seed decides: base/thread.h once more, in front
-# of the library's.  One seed in four with every crash where the sanitizers take long.
-add_library(strandline_interleavings OBJECT
-    crash/interleave_append.c
-    crash/interleave_change.c
-    crash/interleave_check.c
-    crash/interleave_plan.c
-    crash/interleave_promises.c
-    crash/interleave_run.c
-    crash/interleave_verify.c
-    crash/interleavings.c
-    support/scheduled_thread.c
-    support/scheduler.c)
-target_link_libraries(strandline_interleavings PRIVATE strandline_test_support)
-set_target_properties(strandline_interleavings PROPERTIES ${strandline_properties})
-add_executable(crash_interleavings $<TARGET_OBJECTS:strandline_interleavings>)
-target_link_libraries(crash_interleavings PRIVATE strandline_test_support)
-set_target_properties(crash_interleavings PROPERTIES ${strandline_properties} LINKER_LANGUAGE C)
-if(STRANDLINE_SANITIZE MATCHES thread)
-    set(seeds 40 1 8)
-elseif(STRANDLINE_SANITIZE)
-    set(seeds 48 1 4)
-else()
-    set(seeds 100)
-endif()
-strandline_command_test(crash.interleavings crash 600 $<TARGET_FILE:crash_interleavings> ${seeds})
-strandline_command_test(crash.interleavings_all nightly 7200
-    $<TARGET_FILE:crash_interleavings> 20000 100001)
-
 # Real power cuts, which need root too; and at night a disk of FUSE that fails and forgets.
 foreach(name IN ITEMS real_cuts real_disk)
     add_executable(crash_${name} crash/${name}.c
