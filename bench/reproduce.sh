@@ -172,7 +172,7 @@ fi
 # 15, 16, 18: beside others; the tail; what the device is made to write.
 timed beside-dirty commit --threads 1 --beside dirty --others $((many - 1))
 timed beside-bulk commit --threads 1 --beside bulk
-timed beside-bulk-bounded commit --threads 1 --beside bulk --unsynced-bytes-max 8m
+timed beside-bulk-bounded commit --threads 1 --beside bulk --unsynced-bytes-max 256k --commit-bytes 128k
 timed tail tail
 timed device append --final-sync --preparation none --bytes "$large" --sides strandline,raw
 
