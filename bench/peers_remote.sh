@@ -8,7 +8,8 @@
 #
 # kafka: one broker (KRaft), its jars and kafka-producer-perf-test from Maven Central.  "written": acks=1,
 #        batches of 64 KiB; "durable": the same, flush.messages=1, so that the broker syncs before it
-#        answers; "durable, one at a time": and no second record under way.
+#        answers; "durable, one at a time": and no second record under way.  Its times are those from the
+#        moment a record is handed to the producer, which holds thousands of them back.
 # nats:  nats-server with JetStream in files, and the `nats` command's own benchmark.  "written": synced every
 #        two minutes, the default, and up to 500 records under way; "durable": the same, sync_interval:
 #        always, so that the server syncs before it answers; "durable, one at a time": and no second one.
@@ -20,7 +21,7 @@ refuse() {
     exit 1
 }
 
-[ $# -ge 2 ] && [ $# -le 3 ] || { sed -n '2,15s/^# \{0,1\}//p' "$0" >&2; exit 64; }
+[ $# -ge 2 ] && [ $# -le 3 ] || { sed -n '2,16s/^# \{0,1\}//p' "$0" >&2; exit 64; }
 kind=$1
 directory=$2
 records=${3-1000000}
@@ -42,7 +43,8 @@ trap 'exit 143' TERM
 tell() {
     printf '{"measure":"remote","figure":"%s","side":"%s","runs":1,"min":%s,"median":%s,"max":%s,' \
         "$2" "$kind" "$4" "$4" "$4"
-    printf '"unit":"%s","conditions":{"work":"%s","record_bytes":1024,"records":%s}}\n' "$3" "$1" "$5"
+    printf '"unit":"%s","conditions":{"work":"%s","record_bytes":1024,"records":%s,"version":"%s"}}\n' "$3" "$1" \
+        "$5" "$version"
 }
 
 # ---- Kafka ----
@@ -56,6 +58,7 @@ get_jars() {
         if mvn -q -B $offline -f "$here/kafka/pom.xml" ${STRANDLINE_CACHE:+"-Dmaven.repo.local=$STRANDLINE_CACHE/maven"} \
             dependency:build-classpath "-Dmdep.outputFile=$work/classpath" >"$work/maven.log" 2>&1; then
             class_path=$(cat "$work/classpath")
+            version=$(echo "$class_path" | sed -n 's|.*/kafka-clients-\([0-9.]*\)\.jar.*|\1|p')
             return 0
         fi
     done
@@ -168,6 +171,7 @@ measure_nats() {
     command -v nats-server >/dev/null && command -v nats >/dev/null ||
         refuse "nats needs nats-server 2.10 or later and nats 0.2 or later" \
             "(go install github.com/nats-io/nats-server/v2@latest github.com/nats-io/natscli/nats@latest)"
+    version=$(nats-server --version | sed 's/.* v//')
     nats_start 2m
     nats_run written async "$records"
     nats_stop

@@ -1,5 +1,5 @@
 #!/bin/sh
-# reproduce.sh [--short] [--runs N] [--only NAME] [--loop KIND]... DIRECTORY OUT -- Measures everything that
+# reproduce.sh [--short] [--runs N] [--only NAME] [--loop KIND]... [--servers] DIRECTORY OUT -- Measures everything that
 # docs/PERFORMANCE.md tells, in DIRECTORY, and leaves in OUT a file of JSON lines for each run, plots
 # (SVG) and results.md, the tables.
 #
@@ -8,6 +8,7 @@
 #   --only NAME  only the runs whose names begin with NAME; may be given several times
 #   --loop KIND  repeat what is durable on a file system of KIND (ext4: with a journal; xfs) in a file
 #                in DIRECTORY; needs root; may be given several times
+#   --servers    Kafka and NATS, too, where they are at hand (peers_remote.sh)
 #   --program P  instead of build/release/bin/strandline-bench
 #
 # The full form takes about 2 hours, and 20 GiB; with --loop half an hour more for each.  It can be
@@ -16,17 +17,18 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 
 usage() {
-    sed -n '2,15s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,16s/^# \{0,1\}//p' "$0" >&2
     exit 64
 }
 
-short=false runs= only= loops= program=$here/../build/release/bin/strandline-bench
+short=false runs= only= loops= servers=false program=$here/../build/release/bin/strandline-bench
 while [ $# -gt 2 ]; do
     case $1 in
     --short) short=true ;;
     --runs) runs=$2 && shift ;;
     --only) only="$only $2" && shift ;;
     --loop) loops="$loops $2" && shift ;;
+    --servers) servers=true ;;
     --program) program=$2 && shift ;;
     *) usage ;;
     esac
@@ -47,9 +49,9 @@ out=$(cd "$out" && pwd)
 directory=$(cd "$directory" && pwd)
 
 if $short; then
-    runs=${runs:-1} seconds=1 fill=128m small=64m large=512m one_segment=512m many=1000
+    runs=${runs:-1} seconds=1 fill=128m small=64m large=512m one_segment=512m many=1000 server_records=40000
 else
-    runs=${runs:-5} seconds=2 fill=512m small=256m large=2g one_segment=1000m many=10000
+    runs=${runs:-5} seconds=2 fill=512m small=256m large=2g one_segment=1000m many=10000 server_records=400000
 fi
 
 mount_point= loop_file=
@@ -173,6 +175,7 @@ fi
 timed beside-dirty commit --threads 1 --beside dirty --others $((many - 1))
 timed beside-bulk commit --threads 1 --beside bulk
 timed beside-bulk-bounded commit --threads 1 --beside bulk --unsynced-bytes-max 256k --commit-bytes 128k
+timed beside-bulk-8m commit --threads 1 --beside bulk --unsynced-bytes-max 8m --commit-bytes 4m
 timed tail tail
 timed device append --final-sync --preparation none --bytes "$large" --sides strandline,raw
 
@@ -209,6 +212,23 @@ for kind in $loops; do
     rm -f "$loop_file"
     mount_point= loop_file=
 done
+
+# server KIND -- One run, after which the others go on.
+server() {
+    if ! is_wanted "server-$1" || [ -s "$out/server-$1.json" ]; then
+        return 0
+    fi
+    printf '%5d s  %-28s %s\n' $(($(date +%s) - began)) "server-$1" "peers_remote.sh $1" >&2
+    if sh "$here/peers_remote.sh" "$1" "$directory" "$server_records" >"$out/server-$1.part"; then
+        mv "$out/server-$1.part" "$out/server-$1.json"
+        made=$((made + 1))
+    fi
+}
+
+if $servers; then
+    server kafka
+    server nats
+fi
 
 sh "$here/results.sh" "$out" >"$out/results.md"
 sh "$here/plot.sh" "$out" "$out"

@@ -22,6 +22,12 @@ for prefix in ext4- xfs-; do
     echo
     awk -v out="$out" -v prefix="$prefix" -f "$here/rows.awk" -f "$here/results_targets.awk" "$here/targets.txt"
 done
+if ls "$out"/server-*.json >/dev/null 2>&1; then
+    echo
+    echo '### Servers'
+    echo
+    cat "$out"/server-*.json | awk -f "$here/rows.awk" -f "$here/results_servers.awk"
+fi
 echo
 echo '### Peers'
 echo

@@ -40,6 +40,6 @@ for file in tests/support/*.c; do
 done
 for file in tests/stress/*.c tests/crash/*.c tests/cli/*.sh; do
     name=${file##*/}
-    named "$file" "${name%.*}" tests/programs.cmake tests/CMakeLists.txt
+    named "$file" "${name%.*}" tests/programs.cmake tests/interleavings.cmake tests/CMakeLists.txt
 done
 [ "$failures" -eq 0 ]
