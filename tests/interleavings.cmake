@@ -21,9 +21,9 @@ set_target_properties(crash_interleavings PROPERTIES ${strandline_properties} LI
 # One seed in four, or eight, with every crash where the sanitizers take long.
 set(seeds 100)
 if(STRANDLINE_SANITIZE MATCHES thread)
-    set(seeds 40 1 8)
+    set(seeds 12 1 8)
 elseif(STRANDLINE_SANITIZE)
-    set(seeds 48 1 4)
+    set(seeds 24 1 4)
 endif()
 strandline_command_test(crash.interleavings crash 600 $<TARGET_FILE:crash_interleavings> ${seeds})
 strandline_command_test(crash.interleavings_all nightly 7200
