@@ -18,6 +18,7 @@ add_library(strandline_test_support STATIC
     support/salvage_cases.c
     support/replica.c
     support/scratch.c
+    support/segment_image.c
     support/toy_log.c)
 target_include_directories(strandline_test_support PUBLIC
     ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
@@ -160,6 +161,7 @@ strandline_unit_test(recovery_policy)
 strandline_unit_test(scheduler support/scheduled_thread.c support/scheduler.c)
 strandline_unit_test(segment)
 strandline_unit_test(segment_scan)
+strandline_unit_test(segment_search)
 strandline_unit_test(segment_facts)
 strandline_unit_test(sim_disk)
 strandline_unit_test(sim_disk_loss)
