@@ -89,24 +89,50 @@ work_closed(struct worker *worker, int64_t start_ns)
     return STRAND_OK;
 }
 
+/* When step NUMBER of WORKER is due. */
+static int64_t
+due_at(const struct worker *worker, uint64_t number, int64_t start_ns)
+{
+    const struct bench_load *load = worker->crew->load;
+    double place = (double)(number * load->thread_count + worker->number);
+
+    return start_ns + (int64_t)(place * (double)NS_PER_SECOND / load->rate);
+}
+
+/* What was due and never begun has waited until now, at least. */
+static void
+record_missed(struct worker *worker, int64_t start_ns)
+{
+    const struct bench_load *load = worker->crew->load;
+    int64_t now = strand_thread_now_ns();
+
+    for (uint64_t i = worker->step_count; i < step_share(load); i++) {
+        int64_t due_ns = due_at(worker, i, start_ns);
+
+        if (due_ns >= start_ns + load->duration_ns)
+            return;
+        bench_histogram_record(&worker->latency, now - due_ns);
+    }
+}
+
 static int
 work_open(struct worker *worker, int64_t start_ns)
 {
     const struct bench_load *load = worker->crew->load;
     uint64_t step_count = step_share(load);
-    double interval_ns = (double)NS_PER_SECOND / load->rate;
     int64_t end_ns = start_ns + load->duration_ns;
 
     while (worker->step_count < step_count && !bench_stop_is_wanted()) {
-        double place = (double)(worker->step_count * load->thread_count + worker->number);
-        int64_t due_ns = start_ns + (int64_t)(place * interval_ns);
+        int64_t due_ns = due_at(worker, worker->step_count, start_ns);
 
         if (due_ns >= end_ns) {
             wait_until(end_ns); /* the time in which nothing is due counts, too */
             break;
         }
-        if (strand_thread_now_ns() >= end_ns + load->duration_ns)
-            break; /* what cannot keep up is given twice the time */
+        if (strand_thread_now_ns() >= end_ns + load->duration_ns) {
+            record_missed(worker, start_ns); /* twice the time was given */
+            break;
+        }
         wait_until(due_ns);
         int status = load->step(load->context, worker->number, worker->step_count);
         if (status != STRAND_OK)

@@ -2,7 +2,8 @@
  *
  * Closed: a thread begins a step when the last one has ended.  Open (RATE): steps are due at fixed
  * times whatever the last one took, and latency counts from when a step was due; else a system that
- * stops for a second is asked nothing in that second, and looks well.
+ * stops for a second is asked nothing in that second, and looks well.  Who cannot keep up is given
+ * twice the time; steps that were due and not begun by then count with what they have waited.
  */
 #ifndef STRAND_BENCH_LOAD_H
 #define STRAND_BENCH_LOAD_H
@@ -30,9 +31,8 @@ struct bench_load_result {
     int64_t elapsed_ns; /* from the common start to the end of the last thread */
 };
 
-/* Run LOAD until its steps, or its time, are over; add the latencies to LATENCY, if
- * it is not NULL.  STRAND_END when
- * interrupted, with everything set. */
+/* Run LOAD until its steps, or its time, are over; add the latencies to LATENCY, if it is not NULL.
+ * STRAND_END when interrupted, with everything set. */
 STRAND_MUST_USE int bench_load_run(const struct bench_load *load, struct bench_histogram *latency,
                                    struct bench_load_result *out_result);
 

@@ -190,7 +190,7 @@ if(TARGET strandline_command)
 endif()
 
 if(TARGET strandline_benchmark)
-    foreach(name IN ITEMS bench_histogram bench_match bench_options)
+    foreach(name IN ITEMS bench_histogram bench_load bench_match bench_options)
         strandline_unit_test(${name})
         target_link_libraries(test_${name} PRIVATE strandline_benchmark)
     endforeach()
