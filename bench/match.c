@@ -28,7 +28,10 @@ hide_progress(void)
 static int
 run_round(struct bench_match *match, size_t round, int64_t end_ns, int64_t *durations)
 {
-    for (size_t i = 0; i < match->contestant_count; i++) {
+    size_t count = match->contestant_count;
+
+    for (size_t turn = 0; turn < count; turn++) {
+        size_t i = round % 2 == 0 ? turn : count - 1 - turn;
         struct bench_contestant *contestant = &match->contestants[i];
         struct bench_outcome *outcome = &contestant->outcomes[contestant->run_count];
         int64_t start = strand_thread_now_ns();

@@ -1,11 +1,12 @@
-/* bench/match.h -- Contestants that are measured by turns: A B A B, never A A B B.
+/* bench/match.h -- Contestants that are measured by turns: A B B A, never A A B B.
  *
- * A contestant is one side (Strandline, raw system calls, later a peer) in one case (16 threads,
- * say).  In each round every contestant runs once, so that what disturbs the machine disturbs all
- * of them, and ratios are made of neighbours.
+ * A contestant is one side (Strandline, raw system calls, a peer) in one case (16 threads, say).
+ * In each round every contestant runs once, so that what disturbs the machine disturbs all of them;
+ * every second round goes backwards, so that nobody always runs behind the same one.  Ratios are
+ * made of runs of the same round.
  *
  *     round 1:  strandline/1 raw/1  strandline/16 raw/16
- *     round 2:  strandline/1 raw/1  strandline/16 raw/16  ...
+ *     round 2:  raw/16 strandline/16  raw/1 strandline/1  ...
  */
 #ifndef STRAND_BENCH_MATCH_H
 #define STRAND_BENCH_MATCH_H
