@@ -80,6 +80,16 @@ add_contestant(struct field *field, const struct entry *entry, size_t case_numbe
         bench_conditions_add_number(&contestant->conditions, "other_logs", options->others);
 }
 
+static int
+check_syncs(const struct field *field)
+{
+    for (size_t i = 0; i < field->contestant_count && field->job->options->final_sync; i++)
+        if (field->writings[i].side->sync == NULL)
+            return strand_fail(STRAND_ERR_INVALID, "--final-sync: %s has no call that syncs",
+                               field->writings[i].side->name);
+    return STRAND_OK;
+}
+
 /* Where peers can be asked the same. */
 static bool
 is_with_peers(enum bench_measure_id measure)
@@ -154,7 +164,7 @@ prepare(struct field *field)
         field->payload_count = i + 1;
         add_case(field, i);
     }
-    return STRAND_OK;
+    return check_syncs(field);
 }
 
 static void
@@ -178,9 +188,9 @@ bench_run_append(const struct bench_job *job)
         bytes += BESIDE_SPARE_BYTES;
     int status = bench_scratch_require(job->scratch, bytes);
     if (status == STRAND_OK)
-        status = bench_scratch_warm(job->scratch, job->options->bytes);
-    if (status == STRAND_OK)
         status = prepare(&field);
+    if (status == STRAND_OK)
+        status = bench_scratch_warm(job->scratch, job->options->bytes);
     if (status == STRAND_OK)
         status =
             bench_job_finish(job, field.contestants, field.contestant_count, BENCH_COMPARES_ALL);

@@ -20,6 +20,7 @@ struct bench_payload;
 struct bench_setup {
     const char *directory; /* empty, or what the same side has left there */
     bool is_kept;          /* the files are going to be used again */
+    int64_t kept_bytes;    /* at most so many are there already */
     uint32_t log_count;
     int64_t bytes; /* about what is going to be appended to all logs, as stored */
     int64_t segment_bytes;

@@ -1,9 +1,9 @@
 /* bench/side_raw.c -- System calls alone: what nothing that keeps records in files can beat.
  *
  * A log is one run of bytes, cut into files of segment_bytes; an append takes its place by adding
- * to a counter and writes there, so that threads share nothing else.  Files are opened when they
- * are first written to; those that are prepared, and the first ones of several logs, before the
- * clock starts.
+ * to a counter and writes there, so that threads share nothing else.  A log goes on where it ended.
+ * Files are opened when they are first written to; those that are prepared, and the first ones,
+ * before the clock starts.
  */
 #define _GNU_SOURCE /* fallocate() */
 #include <errno.h>
@@ -56,16 +56,26 @@ struct store {
     int64_t sync_interval_ns;
     uint_fast64_t sync_bytes;
     atomic_uint_fast64_t unsynced_bytes;
+    atomic_int sync_status; /* of the syncer: its failure is that of all appends behind it */
 };
+
+enum { FILE_PATH_SIZE = BENCH_PATH_SIZE + 64 };
+
+static void
+format_path(const struct store *store, uint32_t log, int64_t number, char *out_path)
+{
+    (void)snprintf(out_path, FILE_PATH_SIZE, "%s/%" PRIu32 "-%" PRId64, store->directory, log,
+                   number);
+}
 
 static int
 open_file(struct store *store, uint32_t log, int64_t number, int *out_descriptor)
 {
-    char path[BENCH_PATH_SIZE + 64];
+    char path[FILE_PATH_SIZE];
     atomic_int *place = &store->logs[log].descriptors[number];
     int none = -1;
 
-    (void)snprintf(path, sizeof path, "%s/%" PRIu32 "-%" PRId64, store->directory, log, number);
+    format_path(store, log, number, path);
     int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (descriptor < 0)
         return strand_fail_code(errno, "create %s", path);
@@ -171,7 +181,9 @@ sync_as_an_engine(void *opaque)
         store->must_sync = false;
         strand_mutex_unlock(&store->lock);
         atomic_store(&store->unsynced_bytes, 0);
-        (void)sync_store(store); /* the appends that follow fail too, and are asked */
+        int status = sync_store(store);
+        if (status != STRAND_OK)
+            atomic_store(&store->sync_status, status);
         strand_mutex_lock(&store->lock);
     }
     strand_mutex_unlock(&store->lock);
@@ -229,7 +241,8 @@ static bool
 create_logs(struct store *store, const struct bench_setup *setup)
 {
     size_t log_count = setup->log_count;
-    size_t count = (size_t)(setup->bytes / setup->segment_bytes / setup->log_count) + FILES_SPARE;
+    int64_t bytes = setup->bytes + setup->kept_bytes;
+    size_t count = (size_t)(bytes / setup->segment_bytes / setup->log_count) + FILES_SPARE;
 
     store->file_count_max = count;
     store->log_count = setup->log_count;
@@ -244,23 +257,37 @@ create_logs(struct store *store, const struct bench_setup *setup)
     return true;
 }
 
-/* Opening many files is no part of an append.  Where nothing is prepared, logs go on where their
- * first files end. */
+/* Open the first file of a log that is not full, where it goes on.  What begins in a file ends
+ * there, a little behind its size. */
 static int
-open_first_files(struct store *store)
+open_last_file(struct store *store, uint32_t log)
+{
+    char path[FILE_PATH_SIZE];
+    struct stat found = {.st_size = 0};
+    int64_t number = 0;
+    int descriptor;
+
+    for (;; number++) {
+        format_path(store, log, number, path);
+        bool is_there = stat(path, &found) == 0;
+        if (!is_there || found.st_size < store->segment_bytes) {
+            atomic_store(&store->logs[log].end,
+                         number * store->segment_bytes + (is_there ? found.st_size : 0));
+            return open_file(store, log, number, &descriptor);
+        }
+    }
+}
+
+/* Opening files is no part of an append.  What is prepared is open already, and new. */
+static int
+open_last_files(struct store *store)
 {
     for (uint32_t i = 0; i < store->log_count; i++) {
-        int descriptor = atomic_load(&store->logs[i].descriptors[0]);
-        bool is_prepared = descriptor >= 0;
-        struct stat found;
-        int status = STRAND_OK;
+        bool is_prepared = atomic_load(&store->logs[i].descriptors[0]) >= 0;
+        int status = is_prepared ? STRAND_OK : open_last_file(store, i);
 
-        if (!is_prepared)
-            status = open_file(store, i, 0, &descriptor);
         if (status != STRAND_OK)
             return status;
-        if (!is_prepared && fstat(descriptor, &found) == 0)
-            atomic_store(&store->logs[i].end, (int_fast64_t)found.st_size);
         if (bench_stop_is_wanted())
             return STRAND_END;
     }
@@ -287,6 +314,7 @@ create_store(const struct bench_setup *setup)
     store->sync_bytes =
         setup->options->commit_bytes > 0 ? (uint_fast64_t)setup->options->commit_bytes : SYNC_BYTES;
     atomic_init(&store->unsynced_bytes, 0);
+    atomic_init(&store->sync_status, STRAND_OK);
     store->sync_interval_ns = (interval_ms > 0 ? interval_ms : SYNC_INTERVAL_MS) * 1000000;
     strand_mutex_init(&store->lock);
     strand_condition_init(&store->wake);
@@ -306,8 +334,8 @@ open_store(const struct bench_setup *setup, void **out_store)
         return strand_fail(STRAND_ERR_NO_MEMORY, "no memory for %" PRIu32 " logs",
                            setup->log_count);
     int status = prepare(store, setup);
-    if (status == STRAND_OK && setup->log_count > 1)
-        status = open_first_files(store);
+    if (status == STRAND_OK)
+        status = open_last_files(store);
     if (status != STRAND_OK) {
         (void)close_store(store); /* cannot fail */
         return status;
@@ -367,9 +395,11 @@ append(void *opaque, uint32_t log, const struct bench_batch *batch)
         status = write_all(descriptor, batch, place % store->segment_bytes);
     if (status == STRAND_OK && store->is_durable && fdatasync(descriptor) != 0)
         return strand_fail_code(errno, "sync a file");
-    if (store->has_syncer)
-        note_unsynced(store, batch->encoded_size);
-    return status;
+    if (status != STRAND_OK || !store->has_syncer)
+        return status;
+    note_unsynced(store, batch->encoded_size);
+    status = atomic_load_explicit(&store->sync_status, memory_order_relaxed);
+    return status == STRAND_OK ? status : strand_fail(status, "a sync of the files has failed");
 }
 
 const struct bench_side bench_side_raw = {

@@ -98,9 +98,6 @@ time_appends(struct pass *pass, int64_t duration_ns, struct bench_histogram *lat
     int status = bench_load_run(&load, latency, &result);
     if (status != STRAND_OK)
         return status;
-    if (writing->options.final_sync && writing->side->sync == NULL)
-        return strand_fail(STRAND_ERR_INVALID, "--final-sync: %s has no call that syncs",
-                           writing->side->name);
     if (writing->options.final_sync) {
         int64_t start = strand_thread_now_ns();
 
@@ -167,6 +164,7 @@ run_pass(struct bench_writing *writing, int64_t duration_ns, struct totals *tota
     const struct bench_setup setup = {
         .directory = writing->kept,
         .is_kept = is_kept(writing),
+        .kept_bytes = writing->kept_bytes,
         .log_count = (uint32_t)writing->one.logs,
         .bytes = writing->options.bytes + writing->options.bytes / 8 + lead,
         .segment_bytes = writing->one.segment_bytes,
