@@ -8,6 +8,9 @@
 
 #include "bench/side.h"
 
+/* What keeps blocks in memory of its own gets so much; the page cache has no bound. */
+enum { BENCH_PEER_CACHE_BYTES = 512 << 20 };
+
 #ifdef BENCH_HAVE_ROCKSDB
 extern const struct bench_side bench_side_rocksdb;
 const char *bench_rocksdb_version(void);
