@@ -11,30 +11,45 @@
 
 enum { COPY_SIZE = 16 << 10, SIDE_COUNT = 4 };
 
+/* The whole log, fetched before the clock starts. */
+struct bytes {
+    struct strand_fetch *slices; /* owned, and pinned */
+    size_t slice_count;
+    uint8_t *copy; /* COPY_SIZE: stays in the cache */
+};
+
 struct scan {
     const struct bench_job *job;
     const struct bench_fixture *fixture;
     int (*pass)(const struct scan *scan, int64_t *bytes);
-    uint8_t *copy; /* COPY_SIZE: stays in the cache */
+    const struct bytes *bytes;
 };
 
-/* Stands for a reader that only wants the bytes elsewhere: nothing that looks at all of them can be
- * faster. */
-static void
-copy_out(const struct scan *scan, const struct strand_fetch *fetch)
+/* Stands for a reader that only wants the bytes elsewhere, and asks nobody for them. */
+static int
+copy_all(const struct scan *scan, int64_t *bytes)
 {
-    const uint8_t *data = fetch->data;
+    uint8_t *copy = scan->bytes->copy;
 
-    for (size_t done = 0; done < fetch->size; done += COPY_SIZE) {
-        size_t size = fetch->size - done < COPY_SIZE ? fetch->size - done : COPY_SIZE;
+    for (size_t i = 0; i < scan->bytes->slice_count; i++) {
+        const struct strand_fetch *slice = &scan->bytes->slices[i];
+        const uint8_t *data = slice->data;
 
-        memcpy(scan->copy, data + done, size);
-        __asm__ volatile("" : : "r"(scan->copy) : "memory"); /* the copy is not left out */
+        for (size_t done = 0; done < slice->size; done += COPY_SIZE) {
+            size_t size = slice->size - done < COPY_SIZE ? slice->size - done : COPY_SIZE;
+
+            memcpy(copy, data + done, size);
+            __asm__ volatile("" : : "r"(copy) : "memory"); /* the copy is not left out */
+        }
+        *bytes += (int64_t)slice->size;
+        if (bench_stop_is_wanted())
+            return STRAND_END;
     }
+    return STRAND_OK;
 }
 
 static int
-fetch_all(const struct scan *scan, bool checks_crc, bool copies, int64_t *bytes)
+fetch_all(const struct scan *scan, bool checks_crc, int64_t *bytes)
 {
     const struct strand_fetch_options options = {
         .struct_size = sizeof options, .isolation = STRAND_READ_WRITTEN, .check_crc = checks_crc};
@@ -44,8 +59,6 @@ fetch_all(const struct scan *scan, bool checks_crc, bool copies, int64_t *bytes)
         int status = strand_log_fetch(scan->fixture->log, offset, &options, &fetch);
         if (status != STRAND_OK)
             return status;
-        if (copies)
-            copy_out(scan, &fetch);
         *bytes += (int64_t)fetch.size;
         offset = fetch.next_offset;
         strand_fetch_release(&fetch);
@@ -58,19 +71,13 @@ fetch_all(const struct scan *scan, bool checks_crc, bool copies, int64_t *bytes)
 static int
 fetch_checked(const struct scan *scan, int64_t *bytes)
 {
-    return fetch_all(scan, true, false, bytes);
+    return fetch_all(scan, true, bytes);
 }
 
 static int
 fetch_unchecked(const struct scan *scan, int64_t *bytes)
 {
-    return fetch_all(scan, false, false, bytes);
-}
-
-static int
-fetch_and_copy(const struct scan *scan, int64_t *bytes)
-{
-    return fetch_all(scan, false, true, bytes);
+    return fetch_all(scan, false, bytes);
 }
 
 /* Record by record.  The bytes are those of the log, as for the other sides. */
@@ -118,10 +125,48 @@ run_scan(void *context, struct bench_outcome *out_outcome)
     return STRAND_OK;
 }
 
+/* ---- What memcpy() gets ---- */
+
+static void
+release_all(struct bytes *bytes)
+{
+    for (size_t i = 0; i < bytes->slice_count; i++)
+        strand_fetch_release(&bytes->slices[i]);
+    free(bytes->slices);
+    bytes->slices = NULL;
+    bytes->slice_count = 0;
+}
+
+static int
+pin_all(const struct bench_fixture *fixture, struct bytes *bytes)
+{
+    const struct strand_fetch_options options = {.struct_size = sizeof options,
+                                                 .isolation = STRAND_READ_WRITTEN};
+    int status = STRAND_OK;
+
+    for (int64_t offset = 0; status == STRAND_OK && offset < fixture->end_offset;) {
+        struct strand_fetch *slices =
+            realloc(bytes->slices, (bytes->slice_count + 1) * sizeof *slices);
+
+        if (slices == NULL) {
+            status = strand_fail(STRAND_ERR_NO_MEMORY, "no memory for what was fetched");
+            break;
+        }
+        bytes->slices = slices;
+        status =
+            strand_log_fetch(fixture->log, offset, &options, &bytes->slices[bytes->slice_count]);
+        if (status == STRAND_OK)
+            offset = bytes->slices[bytes->slice_count++].next_offset;
+    }
+    if (status != STRAND_OK)
+        release_all(bytes);
+    return status;
+}
+
 static int
 run_sides(const struct bench_job *job, struct bench_fixture *fixture, void *context)
 {
-    uint8_t *copy = context;
+    struct bytes *bytes = context;
     static const struct {
         const char *name;
         int (*pass)(const struct scan *scan, int64_t *bytes);
@@ -129,33 +174,38 @@ run_sides(const struct bench_job *job, struct bench_fixture *fixture, void *cont
         {"fetch-crc", fetch_checked},
         {"fetch", fetch_unchecked},
         {"cursor", walk_records},
-        {"memcpy", fetch_and_copy},
+        {"memcpy", copy_all},
     };
     struct scan scans[SIDE_COUNT];
     struct bench_contestant contestants[SIDE_COUNT];
     struct bench_case one = bench_options_case(job->options, 0);
     size_t count = 0;
 
+    int status = pin_all(fixture, bytes);
+    if (status != STRAND_OK)
+        return status;
     for (size_t i = 0; i < SIDE_COUNT; i++) {
         if (!bench_options_has_side(job->options, SIDES[i].name, true))
             continue;
-        scans[count] = (struct scan){job, fixture, SIDES[i].pass, copy};
+        scans[count] = (struct scan){job, fixture, SIDES[i].pass, bytes};
         contestants[count] = (struct bench_contestant){
             .side = SIDES[i].name, .run = run_scan, .context = &scans[count]};
         bench_job_describe(job, &one, &contestants[count].conditions);
         count++;
     }
-    return bench_job_finish(job, contestants, count, BENCH_COMPARES_ALL);
+    status = bench_job_finish(job, contestants, count, BENCH_COMPARES_ALL);
+    release_all(bytes);
+    return status;
 }
 
 int
 bench_run_read(const struct bench_job *job)
 {
-    uint8_t *copy = malloc(COPY_SIZE);
+    struct bytes bytes = {.copy = malloc(COPY_SIZE)};
 
-    if (copy == NULL)
+    if (bytes.copy == NULL)
         return strand_fail(STRAND_ERR_NO_MEMORY, "no memory to copy into");
-    int status = bench_fixture_use(job, run_sides, copy);
-    free(copy);
+    int status = bench_fixture_use(job, run_sides, &bytes);
+    free(bytes.copy);
     return status;
 }
