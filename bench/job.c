@@ -60,9 +60,12 @@ bench_job_describe(const struct bench_job *job, const struct bench_case *one,
         bench_conditions_add_number(conditions, "threads", one->threads);
         bench_conditions_add_text(conditions, "durability",
                                   options->durability == STRAND_DURABLE ? "durable" : "written");
-        bench_conditions_add_text(conditions, "preparation", PREPARATIONS[options->preparation]);
         describe_engine(options, conditions);
     }
+    if (((WRITERS | BENCH_LIMITS) & (unsigned)job->measure->id) != 0)
+        bench_conditions_add_text(conditions, "preparation", PREPARATIONS[options->preparation]);
+    if (job->measure->id == BENCH_RECOVER && options->descriptors != 0)
+        bench_conditions_add_number(conditions, "descriptors", options->descriptors);
     if (options->index != STRAND_INDEX_AUTO)
         bench_conditions_add_text(conditions, "index", INDEXES[options->index]);
     if (options->rate > 0)

@@ -1,7 +1,8 @@
 /* bench/measure_tail.c -- How long after an append begins a reader that waits has the record.
  *
- * Appends are due at fixed times; each record begins with the time at which its append
- * began, and the reader, a thread of the same process, looks at the clock when it has it.
+ * Appends are due at fixed times; each record begins with the time at which its append began, not
+ * when it was due: how late the writer wakes is not the log's.  The reader, a thread of the same
+ * process, looks at the clock when it has the record.
  */
 #include <stdatomic.h>
 #include <stdio.h>
@@ -152,7 +153,8 @@ append_beside_reader(struct tail *tail, strand_thread_fn *read, bench_step_fn *a
 {
     const struct bench_load load = {
         .thread_count = 1,
-        .step_count_max = (uint64_t)tail->job->options->bytes,
+        .step_count_max = (uint64_t)(tail->job->options->bytes /
+                                     bench_options_case(tail->job->options, 0).record_bytes),
         .duration_ns = bench_job_duration_ns(tail->job),
         .rate = (double)tail->job->options->rate,
         .sample_every = 1,
@@ -209,7 +211,9 @@ run_tail(void *context, struct bench_outcome *out_outcome)
     struct bench_load_result result;
 
     bench_histogram_clear(tail->latency);
-    int status = strand_log_wait_data(tail->fixture->log, 0, tail->isolation, -1);
+    int status = bench_scratch_require(tail->job->scratch, tail->job->options->bytes);
+    if (status == STRAND_OK)
+        status = strand_log_wait_data(tail->fixture->log, 0, tail->isolation, -1);
     if (status == STRAND_OK)
         status = strand_cursor_open(tail->fixture->log, STRAND_LATEST, &options, &tail->cursor);
     if (status != STRAND_OK)

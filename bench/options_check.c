@@ -9,7 +9,13 @@
 #include "strandline/engine.h"
 #include "strandline/log.h"
 
-enum { CASE_COUNT_MAX = 48, BATCH_BYTES_MAX = 64 << 20, BATCH_OVERHEAD_MAX = 4096 };
+enum {
+    CASE_COUNT_MAX = 48,
+    BATCH_BYTES_MAX = 64 << 20,
+    BATCH_OVERHEAD_MAX = 4096,
+    OTHERS = 9999,
+    OF_ONE_CASE = BENCH_READ | BENCH_TAIL | BENCH_SEEK | BENCH_LIMITS,
+};
 
 /* ---- Defaults ---- */
 
@@ -29,7 +35,7 @@ set_writer_defaults(enum bench_measure_id measure, struct bench_options *options
         options->bytes = 64 << 20;
     } else if (measure == BENCH_ROLLS) {
         options->batch_records = list_of(1);
-        options->segment_bytes = list_of(16 << 20);
+        options->segment_bytes = list_of(2 << 20); /* p99.99 sees who begins a file */
     } else if (measure == BENCH_PARTITIONS) {
         options->batch_records = list_of(1);
         options->logs = (struct bench_list){.values = {1, 100, 10000}, .count = 3};
@@ -74,7 +80,7 @@ bench_options_init(enum bench_measure_id measure, struct bench_options *out_opti
         .codec = STRAND_CODEC_NONE,
         .durability = STRAND_WRITTEN,
         .preparation = STRAND_PREPARE_AUTO,
-        .others = 9999,
+        .others = OTHERS,
     };
     if (measure == BENCH_COMPARE)
         out_options->bytes = INT64_C(2) << 30;
@@ -169,6 +175,11 @@ check_together(enum bench_measure_id measure, const struct bench_options *option
     if (measure == BENCH_COMPARE && bench_options_case_count(options) > 1)
         return strand_fail(STRAND_ERR_INVALID, "compare has a case for each of its works: one "
                                                "--record-bytes and one --segment-bytes at a time");
+    if (((unsigned)measure & OF_ONE_CASE) != 0 && bench_options_case_count(options) > 1)
+        return strand_fail(STRAND_ERR_INVALID, "this measurement has one case: one value for each "
+                                               "option, not a list");
+    if (options->others != OTHERS && options->beside != BENCH_BESIDE_DIRTY)
+        return strand_fail(STRAND_ERR_INVALID, "--others are of --beside dirty");
     if (options->codec != STRAND_CODEC_NONE && names_peer(options->sides))
         return strand_fail(STRAND_ERR_INVALID, "--codec is of what Strandline stores: peers in "
                                                "--sides compress as they do by themselves");
