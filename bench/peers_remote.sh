@@ -9,10 +9,14 @@
 # kafka: one broker (KRaft), its jars and kafka-producer-perf-test from Maven Central.  "written": acks=1,
 #        batches of 64 KiB; "durable": the same, flush.messages=1, so that the broker syncs before it
 #        answers; "durable, one at a time": and no second record under way.  Its times are those from the
-#        moment a record is handed to the producer, which holds thousands of them back.
+#        moment a record is handed to the producer, which holds thousands of them back.  The broker is warm,
+#        the client is not: each run starts it in a JVM of its own.
 # nats:  nats-server with JetStream in files, and the `nats` command's own benchmark.  "written": synced every
 #        two minutes, the default, and up to 500 records under way; "durable": the same, sync_interval:
 #        always, so that the server syncs before it answers; "durable, one at a time": and no second one.
+#
+# A rate that was measured for less than a second is not given.  Exit codes: 0 done, 1 failed, 64 the command
+# line is wrong, 69 the server is not at hand.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -21,7 +25,12 @@ refuse() {
     exit 1
 }
 
-[ $# -ge 2 ] && [ $# -le 3 ] || { sed -n '2,16s/^# \{0,1\}//p' "$0" >&2; exit 64; }
+miss() {
+    echo "peers_remote.sh: $*" >&2
+    exit 69
+}
+
+[ $# -ge 2 ] && [ $# -le 3 ] || { sed -n '2,20s/^# \{0,1\}//p' "$0" >&2; exit 64; }
 kind=$1
 directory=$2
 records=${3-1000000}
@@ -39,7 +48,7 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# tell WORK FIGURE UNIT VALUE
+# tell WORK FIGURE UNIT VALUE RECORDS
 tell() {
     printf '{"measure":"remote","figure":"%s","side":"%s","runs":1,"min":%s,"median":%s,"max":%s,' \
         "$2" "$kind" "$4" "$4" "$4"
@@ -47,11 +56,21 @@ tell() {
         "$5" "$version"
 }
 
+# tell_rate WORK RATE RECORDS
+tell_rate() {
+    [ -n "$2" ] || refuse "$kind, $1: no rate in: $line"
+    if awk -v rate="$2" -v count="$3" 'BEGIN { exit !(count < rate) }'; then
+        echo "peers_remote.sh: $kind, $1: the rate is not given: it was measured for less than a second" >&2
+        return 0
+    fi
+    tell "$1" appends 1/s "$2" "$3"
+}
+
 # ---- Kafka ----
 
 get_jars() {
     command -v mvn >/dev/null && command -v java >/dev/null ||
-        refuse "kafka needs java and mvn (Debian: default-jdk-headless, maven)"
+        miss "kafka needs java and mvn (Debian: default-jdk-headless, maven)"
     # Without the network first: with it Maven asks for news even if it has everything.
     for offline in -o ''; do
         # shellcheck disable=SC2086 # an option, or none
@@ -62,7 +81,7 @@ get_jars() {
             return 0
         fi
     done
-    refuse "Maven cannot get Kafka's jars: $(tail -n 1 "$work/maven.log")"
+    miss "Maven cannot get Kafka's jars: $(tail -n 1 "$work/maven.log")"
 }
 
 java_run() {
@@ -97,16 +116,23 @@ kafka_topic() {
         refuse "Kafka makes no topic: $(tail -n 1 "$work/topic.log") $(tail -n 1 "$work/broker.log")"
 }
 
-# kafka_run WORK TOPIC RECORDS PROPERTY... -- Its last line: "N records sent, R records/sec (...), A ms
-# avg latency, M ms max latency, P ms 50th, ... ms 99th, ..."
-kafka_run() {
-    work_name=$1 topic=$2 count=$3
-    shift 3
+# kafka_produce TOPIC RECORDS PROPERTY...
+kafka_produce() {
+    topic=$1 count=$2
+    shift 2
     java_run org.apache.kafka.tools.ProducerPerformance --topic "$topic" --num-records "$count" \
         --record-size 1024 --throughput -1 --producer-props "bootstrap.servers=127.0.0.1:$port" "$@" \
         >"$work/run.log" 2>&1 || refuse "kafka-producer-perf-test: $(tail -n 1 "$work/run.log")"
+}
+
+# kafka_run WORK TOPIC RECORDS PROPERTY... -- Its last line: "N records sent, R records/sec (...), A ms
+# avg latency, M ms max latency, P ms 50th, ... ms 99th, ..."
+kafka_run() {
+    work_name=$1
+    shift
+    kafka_produce "$@"
     line=$(tail -n 1 "$work/run.log")
-    tell "$work_name" appends 1/s "$(echo "$line" | sed -n 's|.* \([0-9.]*\) records/sec.*|\1|p')" "$count"
+    tell_rate "$work_name" "$(echo "$line" | sed -n 's|.* \([0-9.]*\) records/sec.*|\1|p')" "$count"
     for quantile in 50 99; do
         value=$(echo "$line" | sed -n "s|.* \([0-9.]*\) ms ${quantile}th.*|\1|p")
         tell "$work_name" "p$quantile" s "$(awk -v value="$value" 'BEGIN { print value / 1000 }')" "$count"
@@ -118,8 +144,9 @@ measure_kafka() {
     start_broker
     kafka_topic written
     kafka_topic durable flush.messages=1
-    # What does not count: a JVM compiles what runs often.
-    kafka_run warm written $((records / 4)) acks=1 batch.size=65536 >/dev/null
+    # What does not count: it warms the broker, whose JVM compiles what runs often; not the client, which
+    # is started anew by each run.
+    kafka_produce written $((records / 4)) acks=1 batch.size=65536
     kafka_run written written "$records" acks=1 batch.size=65536
     kafka_run durable durable $((records / 4)) acks=all batch.size=65536
     kafka_run 'durable, one at a time' durable $((records / 100)) acks=all batch.size=1 \
@@ -159,7 +186,7 @@ nats_run() {
         refuse "nats bench: $(tail -n 1 "$work/run.log")"
     line=$(grep 'publisher stats: ' "$work/run.log" | tr -d ,) ||
         refuse "nats bench says: $(tail -n 1 "$work/run.log")"
-    tell "$1" appends 1/s "$(echo "$line" | sed -n 's|.*stats: \([0-9.]*\) msgs/sec.*|\1|p')" "$3"
+    tell_rate "$1" "$(echo "$line" | sed -n 's|.*stats: \([0-9.]*\) msgs/sec.*|\1|p')" "$3"
     [ "$2" = sync ] || return 0
     for quantile in 50 99; do
         value=$(echo "$line" | sed -n "s|.* P${quantile}: \([0-9.]*\)us.*|\1|p")
@@ -169,7 +196,7 @@ nats_run() {
 
 measure_nats() {
     command -v nats-server >/dev/null && command -v nats >/dev/null ||
-        refuse "nats needs nats-server 2.10 or later and nats 0.2 or later" \
+        miss "nats needs nats-server 2.10 or later and nats 0.2 or later" \
             "(go install github.com/nats-io/nats-server/v2@latest github.com/nats-io/natscli/nats@latest)"
     version=$(nats-server --version | sed 's/.* v//')
     nats_start 2m

@@ -22,7 +22,7 @@ awk -v results="$out/results.md" '
         is_inside = 1
     }
     /^<!-- results end/ { is_inside = 0; print "" }
-    !is_inside || /^<!-- results end/
-' "$page" | awk '!(/^<!-- results begin/ && is_seen++)' >"$new"
+    !is_inside
+' "$page" >"$new"
 cat "$new" >"$page"
 echo "publish.sh: $page and $(find docs/performance -name '*.svg' | wc -l) plots" >&2

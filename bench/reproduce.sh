@@ -11,13 +11,16 @@
 #   --servers    Kafka and NATS, too, where they are at hand (peers_remote.sh)
 #   --program P  instead of build/release/bin/strandline-bench
 #
-# The full form takes about 2 hours, and 20 GiB; with --loop half an hour more for each.  It can be
-# interrupted: what is in OUT stays, and a run whose file is there is not made again.
+# The full form takes about 2 hours, and 28 GiB of free space with all peers; with --loop ten minutes more
+# for each.  It can be interrupted: what is in OUT stays, and a run whose file is there is not made again.
+# A run that fails leaves what it has printed in OUT/NAME.partial, which is no result, and is made when this
+# is called again; the others are made all the same.  Exit codes: 0 everything is there, 1 something is
+# missing, 64 the command line is wrong.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 
 usage() {
-    sed -n '2,16s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,18s/^# \{0,1\}//p' "$0" >&2
     exit 64
 }
 
@@ -55,13 +58,18 @@ else
 fi
 
 mount_point= loop_file=
-clean_up() {
-    rm -f "$out"/*.part
+remove_file_system() {
     if [ -n "$mount_point" ]; then
-        umount "$mount_point" 2>/dev/null || true
+        umount "$mount_point" || true
         rmdir "$mount_point" 2>/dev/null || true
     fi
     [ -z "$loop_file" ] || rm -f "$loop_file"
+    mount_point= loop_file=
+}
+
+clean_up() {
+    rm -f "$out"/*.part
+    remove_file_system
 }
 trap clean_up EXIT
 trap 'exit 130' INT
@@ -76,7 +84,20 @@ is_wanted() {
 }
 
 began=$(date +%s)
-made=0
+made=0 failed=
+
+# keep NAME STATUS -- OUT/NAME.part becomes the result, or, where the run has failed, what is left of it.
+keep() {
+    if [ "$2" -eq 0 ] && [ -s "$out/$1.part" ]; then
+        mv "$out/$1.part" "$out/$1.json"
+        rm -f "$out/$1.partial"
+        made=$((made + 1))
+        return 0
+    fi
+    mv "$out/$1.part" "$out/$1.partial"
+    [ -s "$out/$1.partial" ] || rm -f "$out/$1.partial"
+    failed="$failed $1"
+}
 
 # run NAME MEASUREMENT ARGUMENT... -- One run of the program, into OUT/NAME.json.
 run() {
@@ -88,15 +109,13 @@ run() {
     printf '%5d s  %-28s %s\n' $(($(date +%s) - began)) "$name" "$*" >&2
     measure=$1
     shift
-    if ! "$program" "$measure" --dir "$directory" --runs "$runs" --json "$@" \
-        >"$out/$name.part" 2>"$out/$name.err"; then
-        cat "$out/$name.err" >&2
-        [ -s "$out/$name.part" ] || return 0 # the rest is measured all the same
-    fi
+    status=0
+    "$program" "$measure" --dir "$directory" --runs "$runs" --json "$@" \
+        >"$out/$name.part" 2>"$out/$name.err" || status=$?
     sed -i '/^$/d' "$out/$name.err"
+    [ "$status" -eq 0 ] || cat "$out/$name.err" >&2
     [ -s "$out/$name.err" ] || rm -f "$out/$name.err"
-    mv "$out/$name.part" "$out/$name.json"
-    made=$((made + 1))
+    keep "$name" "$status"
 }
 
 # timed NAME MEASUREMENT ARGUMENT... -- Where a run has a length.
@@ -111,7 +130,6 @@ measure_durable() {
             --sides "strandline,raw$durable_peers"
     done
     timed commit-auto commit --threads 1,16 --sides "strandline,raw$durable_peers"
-    timed plot-threads commit --threads 1,2,4,8,16,32,64 --sides "strandline,raw$durable_peers"
 }
 
 # Of the peers NAMES those that the program has, each behind a comma.
@@ -126,6 +144,24 @@ peers() {
 durable_peers=$(peers rocksdb leveldb)
 all_peers=$(peers rocksdb leveldb lmdb sqlite wiredtiger)
 
+# Said now, not after an hour.  compare-read needs most: 2 GiB four times, and twice for each peer's files.
+if ! $short && [ -z "$only" ] && [ ! -s "$out/compare-read.json" ]; then
+    peer_count=$(printf %s "$all_peers" | tr -cd , | wc -c)
+    needed=$((2 * (4 + 2 * peer_count)))
+    available=$(df -Pk "$directory" | awk 'NR == 2 { print int($4 / 1048576) }')
+    if [ "$available" -lt "$needed" ]; then
+        echo "reproduce.sh: $directory has $available GiB of free space and $needed GiB are needed;" \
+            "another directory, --short or --only will do" >&2
+        exit 1
+    fi
+fi
+for kind in $loops; do
+    command -v "mkfs.$kind" >/dev/null && [ "$(id -u)" -eq 0 ] || {
+        echo "reproduce.sh: --loop $kind needs root and mkfs.$kind" >&2
+        exit 1
+    }
+done
+
 prefix=
 # 1, 2, 4, 17: appends that are not synced.
 for preparation in none zero; do
@@ -139,7 +175,7 @@ timed append-lz4 append --codec lz4 --sides strandline,codec --bytes "$fill" --c
 timed append-lz4-threads append --codec lz4 --threads 1,4,16 --sides strandline --bytes "$fill"
 
 # 2, 3, 5, 6: peers.  Whole gigabytes where they are not synced.
-timed peers-append-zero append --batch-records 1,64 --preparation zero --bytes "$large" \
+timed peers-append-zero compare --works append,append-64 --preparation zero --bytes "$large" \
     --sides "strandline$(peers rocksdb)" --commit-interval-ms 600000 --commit-bytes 64g
 timed compare-append compare --works append,append-64 --preparation none --bytes "$large" \
     --sides "strandline$all_peers"
@@ -181,6 +217,7 @@ timed device append --final-sync --preparation none --bytes "$large" --sides str
 
 # Plots.
 timed plot-batches append --batch-records 1,4,16,64,256 --bytes "$fill" --sides "strandline,raw$(peers rocksdb lmdb)"
+timed plot-threads commit --threads 1,2,4,8,16,32,64 --sides "strandline,raw$durable_peers"
 for rate in 250 500 1000 2000 4000 8000 16000 32000; do
     timed "plot-load-$rate" commit --threads 16 --rate "$rate" --sides "strandline$(peers rocksdb)"
 done
@@ -189,40 +226,41 @@ for size in 16m 64m 256m 1000m 4g; do
 done
 timed plot-partitions partitions --logs "1,10,100,1000,$many" --bytes "$small"
 
+# make_file_system KIND -- One in a file in DIRECTORY, mounted at mount_point.
+make_file_system() {
+    loop_file=$(mktemp "$directory/strandline-bench.loop.XXXXXX") &&
+        # Written, so that the file below does not grow with the one above.
+        dd if=/dev/zero of="$loop_file" bs=1M count=4096 conv=fsync status=none &&
+        "mkfs.$1" -q "$loop_file" &&
+        mount_point=$(mktemp -d) &&
+        mount -o loop "$loop_file" "$mount_point" || return 1
+    losetup --direct-io=on "$(findmnt -no SOURCE "$mount_point")" || true
+}
+
 # The same durable appends on other file systems.
 for kind in $loops; do
-    prefix=$kind-
-    command -v "mkfs.$kind" >/dev/null && [ "$(id -u)" -eq 0 ] || {
-        echo "reproduce.sh: --loop $kind needs root and mkfs.$kind" >&2
-        exit 1
-    }
-    loop_file=$(mktemp "$directory/strandline-bench.loop.XXXXXX")
-    # Written, so that the file below does not grow with the one above.
-    dd if=/dev/zero of="$loop_file" bs=1M count=4096 conv=fsync status=none
-    "mkfs.$kind" -q "$loop_file"
-    mount_point=$(mktemp -d)
-    mount -o loop "$loop_file" "$mount_point"
-    losetup --direct-io=on "$(findmnt -no SOURCE "$mount_point")" || true
-    outside=$directory
-    directory=$mount_point
-    measure_durable
-    directory=$outside
-    umount "$mount_point"
-    rmdir "$mount_point"
-    rm -f "$loop_file"
-    mount_point= loop_file=
+    if make_file_system "$kind"; then
+        prefix=$kind-
+        outside=$directory
+        directory=$mount_point
+        measure_durable
+        directory=$outside
+    else
+        failed="$failed $kind-commit-*"
+    fi
+    remove_file_system
 done
 
-# server KIND -- One run, after which the others go on.
+# server KIND -- One run; that one is not at hand is said, and no failure.
 server() {
     if ! is_wanted "server-$1" || [ -s "$out/server-$1.json" ]; then
         return 0
     fi
     printf '%5d s  %-28s %s\n' $(($(date +%s) - began)) "server-$1" "peers_remote.sh $1" >&2
-    if sh "$here/peers_remote.sh" "$1" "$directory" "$server_records" >"$out/server-$1.part"; then
-        mv "$out/server-$1.part" "$out/server-$1.json"
-        made=$((made + 1))
-    fi
+    status=0
+    sh "$here/peers_remote.sh" "$1" "$directory" "$server_records" >"$out/server-$1.part" || status=$?
+    [ "$status" -ne 69 ] || return 0
+    keep "server-$1" "$status"
 }
 
 if $servers; then
@@ -230,6 +268,13 @@ if $servers; then
     server nats
 fi
 
-sh "$here/results.sh" "$out" >"$out/results.md"
-sh "$here/plot.sh" "$out" "$out"
+# Tables and plots are of what is there.
+status=0
+sh "$here/results.sh" "$out" >"$out/results.md" || status=1
+sh "$here/plot.sh" "$out" "$out" || status=1
 echo "$made runs made, $(($(date +%s) - began)) s; see $out/results.md" >&2
+if [ -n "$failed" ]; then
+    echo "reproduce.sh: failed, and made when this is called again:$failed" >&2
+    status=1
+fi
+exit "$status"

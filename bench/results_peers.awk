@@ -1,5 +1,8 @@
 # results_peers.awk -- What Strandline does against each peer, from the ratios of compare; times are
-# turned over, so that more is better everywhere.
+# turned over, so that more is better everywhere.  USUAL: how many runs most figures are of.
+#
+# seek and crash have times only.  Of an even number of runs their median, turned over, is the harmonic
+# mean of the two runs in the middle, not the arithmetic one: the ratios of single runs are not in the JSON.
 BEGIN {
     figures["append"] = figures["append-64"] = figures["durable"] = figures["durable-16"] = "appends"
     figures["scan"] = "records"
@@ -34,6 +37,7 @@ BEGIN {
             high = high > 0 ? 1 / high : 0
         }
         sides[key] = sides[key] " " side
+        few[key, side] = few_runs($0, usual)
         ratios[key, side] = sprintf("%s | %s%s%s | %s", human(low, "ratio"), middle < 1 ? "**" : "",
                                     human(middle, "ratio"), middle < 1 ? "**" : "", human(high, "ratio"))
     }
@@ -44,7 +48,7 @@ END {
         key = order[i]
         number = split(sides[key], names, " ")
         for (k = 1; k <= number; k++)
-            printf "| %s | %s | %s | %s | %s |\n", k == 1 ? key : "", k == 1 ? own[key, "strandline"] : "",
-                   names[k], own[key, names[k]], ratios[key, names[k]]
+            printf "| %s | %s | %s%s | %s | %s |\n", k == 1 ? key : "", k == 1 ? own[key, "strandline"] : "",
+                   names[k], few[key, names[k]], own[key, names[k]], ratios[key, names[k]]
     }
 }

@@ -1,5 +1,5 @@
 # results_targets.awk -- A row for each line of targets.txt.  With prefix only those that were measured
-# in runs that begin with it.
+# in runs that begin with it.  USUAL: how many runs most figures are of.
 
 function trim(text) {
     gsub(/^[ \t]+|[ \t]+$/, "", text)
@@ -38,8 +38,8 @@ BEGIN {
         verdict = median >= bound[2] + 0 ? "met" : "**short**"
     else if (bound[1] == "<=")
         verdict = median <= bound[2] + 0 ? "met" : "**short**"
-    printf "| %s | %s | %s | %s | %s | %s | %s | `%s` |\n", $1, $2, target($3, unit), human(field(found, "min"), unit),
-           human(median, unit), human(field(found, "max"), unit), verdict, prefix $4
+    printf "| %s | %s | %s | %s | %s | %s | %s | `%s`%s |\n", $1, $2, target($3, unit), human(field(found, "min"), unit),
+           human(median, unit), human(field(found, "max"), unit), verdict, prefix $4, few_runs(found, usual)
 }
 
 function target(text, unit,    parts) {

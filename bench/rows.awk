@@ -34,6 +34,12 @@ function has_conditions(line, wanted,    count, parts, i, pair) {
     return 1
 }
 
+# " (N runs)" of LINE where most others have more, USUAL.
+function few_runs(line, usual,    runs) {
+    runs = field(line, "runs") + 0
+    return runs < usual + 0 ? " (" runs (runs == 1 ? " run)" : " runs)") : ""
+}
+
 # VALUE as people read it.
 function human(value, unit) {
     value += 0
