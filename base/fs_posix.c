@@ -30,6 +30,7 @@ _Static_assert(sizeof(off_t) == 8, "positions in files have 64 bits");
 
 struct strand_fs_file {
     int descriptor;
+    pid_t locker; /* the process that has locked it; 0: none has */
 };
 
 /* RESULT of a system call as the seam wants it. */
@@ -80,14 +81,21 @@ posix_open(void *context, const char *path, uint32_t flags, struct strand_fs_fil
         free(file);
         return -code;
     }
+    file->locker = 0;
     *out_file = file;
     return 0;
 }
 
-/* The descriptor is gone whatever close() says; Linux releases it first. */
+/* The descriptor is gone whatever close() says; Linux releases it first.  A lock is given up by who
+ * has taken it: children that were forked since have the open file, too, and with it the lock; in
+ * one of them only its descriptor goes. */
 static int
 posix_close(struct strand_fs_file *file)
 {
+    struct flock none = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+    if (file->locker == getpid())
+        (void)fcntl(file->descriptor, F_OFD_SETLK, &none); /* cannot fail for what is locked */
     int result = zero_or_code(close(file->descriptor));
 
     free(file);
@@ -207,6 +215,8 @@ posix_lock(struct strand_fs_file *file)
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     int result = zero_or_code(fcntl(file->descriptor, F_OFD_SETLK, &whole));
 
+    if (result == 0)
+        file->locker = getpid();
     return result == -EACCES ? -EAGAIN : result;
 }
 

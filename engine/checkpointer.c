@@ -174,6 +174,15 @@ finish(struct strand_engine *engine, struct files *files, int status)
     return status;
 }
 
+bool
+strand_checkpointer_names_strangers(struct strand_engine *engine)
+{
+    strand_mutex_lock(&engine->checkpointer.lock);
+    bool names_strangers = atomic_load(&engine->checkpointer.names_strangers);
+    strand_mutex_unlock(&engine->checkpointer.lock);
+    return names_strangers;
+}
+
 int
 strand_checkpointer_write(struct strand_engine *engine)
 {

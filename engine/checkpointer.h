@@ -52,6 +52,10 @@ void strand_checkpointer_note_soon(struct strand_engine *engine);
 STRAND_MUST_USE int strand_checkpointer_write(struct strand_engine *engine);
 STRAND_MUST_USE int strand_checkpointer_write_registered(struct strand_engine *engine);
 
+/* Whether a file on disk may name a log that is not there, and lend a new one of that name its
+ * offsets.  The registry lock is held; waits for files that are being written. */
+bool strand_checkpointer_names_strangers(struct strand_engine *engine);
+
 /* What the committer does when a checkpoint is due: the same; a failure is only noticed. */
 void strand_checkpointer_run(struct strand_engine *engine);
 

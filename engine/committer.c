@@ -13,6 +13,7 @@
 #include "strandline/fs.h"
 
 static const int64_t FRONTIER_DELAY_NS = (int64_t)STRAND_FRONTIER_DELAY_MS * 1000000;
+static const int64_t FRONTIER_RETRY_NS = INT64_C(5000000000);
 
 void
 strand_committer_init(struct strand_committer *committer, struct strand_engine *engine)
@@ -51,6 +52,7 @@ struct piece {
     enum { PIECE_NONE, PIECE_ROUND, PIECE_FRONTIER, PIECE_CHECKPOINT } kind;
     bool is_urgent;
     struct strand_log *log; /* of a round */
+    bool has_failed;        /* the frontier's sync */
 };
 
 static bool
@@ -140,7 +142,8 @@ take(struct strand_committer *committer)
     if (is_overdue(committer, now))
         piece = take_unhurried(committer, now);
     if (piece.kind == PIECE_NONE && committer->urgent.head != NULL) {
-        piece = (struct piece){PIECE_ROUND, true, committer->urgent.head};
+        piece =
+            (struct piece){.kind = PIECE_ROUND, .is_urgent = true, .log = committer->urgent.head};
         strand_commit_queue_remove(&committer->urgent, piece.log);
     }
     return piece.kind != PIECE_NONE ? piece : take_unhurried(committer, now);
@@ -264,7 +267,7 @@ begin(struct strand_committer *committer, const struct piece *piece)
 
 /* Do it, without the lock. */
 static void
-run(struct strand_committer *committer, const struct piece *piece)
+run(struct strand_committer *committer, struct piece *piece)
 {
     struct strand_engine *engine = committer->engine;
 
@@ -272,7 +275,9 @@ run(struct strand_committer *committer, const struct piece *piece)
         (void)strand_log_commit(piece->log); /* a failure is kept in the log, told to who waits */
     else if (piece->kind == PIECE_CHECKPOINT)
         strand_checkpointer_run(engine);
-    else if (strand_frontier_sync(engine->frontier) != STRAND_OK) /* slots lag: more to recover */
+    else
+        piece->has_failed = strand_frontier_sync(engine->frontier) != STRAND_OK;
+    if (piece->has_failed) /* slots lag: more to recover */
         strand_engine_notice(engine, 4, "%s", strand_error_message());
 }
 
@@ -295,6 +300,9 @@ end(struct strand_committer *committer, const struct piece *piece)
         strand_condition_broadcast(&committer->round_ended);
     } else if (piece->kind == PIECE_FRONTIER) {
         committer->is_frontier_running = false;
+        if (piece->has_failed) /* the next one replaces the file */
+            committer->frontier_due_ns = strand_earlier_ns(committer->frontier_due_ns,
+                                                           now_ns(committer) + FRONTIER_RETRY_NS);
     } else {
         committer->is_checkpoint_running = false;
     }

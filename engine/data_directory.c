@@ -383,6 +383,7 @@ strand_data_directory_begin_takeover(struct strand_data_directory *directory)
         return STRAND_OK;
     int status = strand_file_replace(directory->fs, directory->path, STRAND_TAKEOVER_NAME, "", 0);
     directory->is_taken_over = status == STRAND_OK;
+    directory->is_same_boot |= directory->is_taken_over; /* as below */
     return status;
 }
 
@@ -418,7 +419,8 @@ prepare_in_any_room(struct strand_data_directory *directory, struct contents *co
     char boot[STRAND_FS_BOOT_ID_SIZE];
 
     read_last_writer(&directory->lock, boot, directory->last_opening);
-    directory->is_same_boot = is_same_boot(directory, boot);
+    /* A broker leaves no word on when it wrote. */
+    directory->is_same_boot = directory->is_taken_over || is_same_boot(directory, boot);
     int failed = fs->random(fs->context, directory->opening, sizeof directory->opening);
     if (failed != 0)
         return strand_fail_code(-failed, "open %s: draw a number", directory->path);

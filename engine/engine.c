@@ -264,15 +264,27 @@ finish(struct strand_engine *engine, struct closing *closing)
                              strand_error_message());
 }
 
+/* In a child mutexes may be held by threads that are not there: nothing else is touched, the memory
+ * goes with the process.  But while it has the descriptors the directory stays locked when the
+ * parent dies. */
+static void
+give_up_locks(struct strand_engine *engine)
+{
+    strand_file_discard(&engine->directory.lock);
+    strand_file_discard(&engine->indexer.owner);
+}
+
 int
 strand_engine_close(struct strand_engine *engine)
 {
     struct closing closing = {.status = STRAND_OK};
 
-    /* In a child the locks may be held by threads that are not there: nothing is touched, the
-     * memory goes with the process. */
-    if (engine == NULL || strand_fork_guard_is_child(engine->fork_guard))
+    if (engine == NULL)
         return STRAND_OK;
+    if (strand_fork_guard_is_child(engine->fork_guard)) {
+        give_up_locks(engine);
+        return STRAND_OK;
+    }
     int status = check_unused(engine);
     if (status != STRAND_OK)
         return status;
@@ -432,6 +444,18 @@ check_deletable(struct strand_log *log)
     return status;
 }
 
+/* From here on, unless IS_GOING is false, nobody begins anything with LOG; what the segment cache
+ * does with it has ended. */
+static void
+mark_going(struct strand_log *log, bool is_going)
+{
+    strand_mutex_lock(&log->commit);
+    strand_mutex_lock(&log->state);
+    log->is_closing = is_going;
+    strand_mutex_unlock(&log->state);
+    strand_mutex_unlock(&log->commit);
+}
+
 /* Renamed first, so that a power cut leaves all of the log or nothing that is taken for one. */
 static int
 delete_log(struct strand_engine *engine, struct strand_log *log)
@@ -448,9 +472,11 @@ delete_log(struct strand_engine *engine, struct strand_log *log)
         return status;
     strand_preparer_forget(&engine->preparer, log); /* both go by the path */
     strand_committer_forget(&engine->committer, log);
+    mark_going(log, true);
     strand_indexer_forget(&engine->indexer, log);
     status = strand_path_rename(fs, log->directory, path);
     if (status != STRAND_OK) {
+        mark_going(log, false);
         strand_committer_ask_later(&engine->committer, log); /* it stays, with what is unsynced */
         return status;
     }

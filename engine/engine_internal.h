@@ -2,7 +2,7 @@
  *
  * Lock order (docs/THREADS.md): registry -> checkpoint -> commit (of a log) -> append (of a log) ->
  * segment cache -> state (of a log) -> committer, preparer or indexer.  No lock but the first three
- * is held during a sync.
+ * is held during a sync, but for what the segment cache makes durable to close a file.
  */
 #ifndef STRAND_ENGINE_ENGINE_INTERNAL_H
 #define STRAND_ENGINE_ENGINE_INTERNAL_H

@@ -23,7 +23,7 @@ write_slot(struct strand_log *log, const struct strand_frontier_slot *slot, bool
     int status = durably ? strand_frontier_write_durably(frontier, slot)
                          : strand_frontier_write(frontier, slot);
 
-    if (status == STRAND_OK && !durably)
+    if (!durably) /* a slot that could not be written, too: the next sync replaces the file */
         strand_committer_note_slot(&log->engine->committer);
     return status;
 }
@@ -56,6 +56,8 @@ strand_log_write_slot(struct strand_log *log, uint32_t flags, bool durably)
 
 /* ---- A round ---- */
 
+enum { NOTHING_DURABLE = -1 }; /* as the durable_size of a segment: not even that it is empty */
+
 /* What a round promises to make durable; appends meanwhile are the next round's. */
 struct sample {
     int64_t log_end;
@@ -76,7 +78,8 @@ is_uncovered(const struct strand_log_segment *segment, const struct sample *samp
 {
     if (segment->base_offset == sample->last_base)
         return segment->durable_size < sample->last_size;
-    return strand_log_segment_is_dirty(segment) || must_seal(segment, sample);
+    return strand_log_segment_is_dirty(segment) || segment->was_shortened ||
+           must_seal(segment, sample);
 }
 
 /* Whether a segment that is full waits for its seal: then the newest of them does. */
@@ -113,8 +116,10 @@ find_task(struct strand_log *log, const struct sample *sample, struct task *task
         else if (size > 0)
             break; /* what lies before something durable is durable */
     }
-    if (oldest != NULL)
+    if (oldest != NULL) {
         *task = (struct task){oldest, oldest->size, must_seal(oldest, sample)};
+        oldest->was_shortened = false;
+    }
     strand_mutex_unlock(&log->state);
     return oldest != NULL;
 }
@@ -218,9 +223,12 @@ strand_log_commit_locked(struct strand_log *log)
         strand_mutex_unlock(&log->state);
         return status;
     }
-    const struct strand_log_segment *last = log->segments[log->segment_count - 1];
+    struct strand_log_segment *last = log->segments[log->segment_count - 1];
     sample = (struct sample){log->log_end, last->base_offset, last->size};
-    bool is_done = log->durable_end == sample.log_end && !has_unsealed_locked(log);
+    if (last->was_shortened) /* once a round: on a full disk appends go on being refused */
+        last->durable_size = NOTHING_DURABLE;
+    bool is_done =
+        log->durable_end == sample.log_end && !last->was_shortened && !has_unsealed_locked(log);
     uint64_t bytes = log->unsynced_bytes;
     log->unsynced_bytes = 0;
     log->round_bytes = is_done ? 0 : bytes;

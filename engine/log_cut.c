@@ -43,7 +43,9 @@ strand_log_unlink_segment(struct strand_log *log, int64_t base_offset)
 int
 strand_log_sync_directory(struct strand_log *log)
 {
-    return strand_path_sync_directory(log->engine->config.fs, log->directory);
+    int status = strand_path_sync_directory(log->engine->config.fs, log->directory);
+
+    return status == STRAND_OK ? status : strand_log_fail(log, status);
 }
 
 /* Remove files and objects of SEGMENTS[0..COUNT), which are no longer in the list, newest first. */
@@ -231,6 +233,21 @@ cut_in_place(const struct strand_file *file, int64_t size)
     return status == STRAND_OK ? strand_file_sync_all(file) : status;
 }
 
+/* What is kept and not durable is synced through the descriptor that wrote it: it alone is told
+ * what the kernel could not write, and it goes with this cut. */
+static int
+sync_kept(const struct cut *cut)
+{
+    if (!strand_log_segment_is_dirty(cut->segment))
+        return STRAND_OK;
+    int status = strand_log_segment_acquire(cut->segment);
+    if (status != STRAND_OK)
+        return status;
+    status = strand_segment_sync(cut->segment->file);
+    strand_log_segment_release(cut->segment);
+    return status;
+}
+
 /* Shorten the file: in place where nobody can notice, else by a copy, so that a pinned slice or a
  * hard-linked backup keeps what it has. */
 static int
@@ -240,7 +257,9 @@ shorten_file(struct strand_log *log, const struct cut *cut)
     struct strand_file file = {0};
     int64_t links = 0;
 
-    int status = segment_path(log, cut->segment->base_offset, path);
+    int status = sync_kept(cut);
+    if (status == STRAND_OK)
+        status = segment_path(log, cut->segment->base_offset, path);
     if (status == STRAND_OK)
         status = strand_file_open(log->engine->config.fs, path, STRAND_FS_WRITE, &file);
     if (status == STRAND_OK)

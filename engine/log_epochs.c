@@ -216,16 +216,26 @@ strand_log_reset_epochs(struct strand_log *log, int64_t offset)
     return status;
 }
 
-void
+int
 strand_log_trim_epochs(struct strand_log *log)
 {
+    char sentence[STRAND_ERROR_MESSAGE_SIZE_MAX];
+
     strand_mutex_lock(&log->state);
     size_t before = log->epochs.count;
     (void)strand_leader_epochs_cut_from_start(&log->epochs, log->log_start);
     bool is_shorter = log->epochs.count < before;
     strand_mutex_unlock(&log->state);
-    if (is_shorter) /* late if it fails, as on a full disk */
-        (void)strand_leader_epochs_store(log->engine->config.fs, log->directory, &log->epochs);
+    if (!is_shorter)
+        return STRAND_OK;
+    int status = strand_leader_epochs_store(log->engine->config.fs, log->directory, &log->epochs);
+    if (status == STRAND_OK)
+        return status;
+    (void)snprintf(sentence, sizeof sentence, "%s", strand_error_message());
+    if (!is_on_disk(log))
+        return STRAND_OK;                         /* late, as on a full disk */
+    status = strand_fail(status, "%s", sentence); /* the directory was not synced */
+    return strand_log_fail(log, status);
 }
 
 /* ---- Questions ---- */

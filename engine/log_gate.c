@@ -5,6 +5,7 @@
  * at an end that is durable.
  */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/assert.h"
 #include "base/error.h"
@@ -46,6 +47,21 @@ strand_log_find_gap(const uint8_t *data, size_t size, int64_t log_end)
     return -1;
 }
 
+/* Writing a new identity failed with STATUS.  Where the file has its new name already, only the
+ * directory was not synced: a later sync, of a round, would say 0. */
+static int
+keep_identity(struct strand_log *log, int status)
+{
+    struct strand_log_identity stored = {.flags = 0};
+    char sentence[STRAND_ERROR_MESSAGE_SIZE_MAX];
+
+    (void)snprintf(sentence, sizeof sentence, "%s", strand_error_message());
+    int found = strand_log_identity_read(log->engine->config.fs, log->directory, &stored);
+    bool is_kept = found == STRAND_OK && stored.flags == log->identity.flags;
+    status = strand_fail(status, "%s", sentence);
+    return is_kept ? status : strand_log_fail(log, status);
+}
+
 static int declare_gaps(struct strand_log *log) STRAND_REQUIRES(log->commit);
 
 static int
@@ -58,7 +74,7 @@ declare_gaps(struct strand_log *log)
     identity.flags |= STRAND_LOG_HAS_GAPS;
     int status = strand_log_identity_write(log->engine->config.fs, log->directory, &identity);
     if (status != STRAND_OK)
-        return status;
+        return keep_identity(log, status);
     log->identity = identity;
     strand_mutex_lock(&log->state);
     log->may_have_gaps = true;

@@ -352,8 +352,9 @@ STRAND_MUST_USE int strand_log_learn_epochs(struct strand_log *log, const uint8_
 bool strand_log_knows_epochs_locked(const struct strand_log *log, const uint8_t *data, size_t size)
     STRAND_REQUIRES(log->state);
 
-/* The history begins at the log start, which is durable; on disk perhaps later. */
-void strand_log_trim_epochs(struct strand_log *log) STRAND_REQUIRES(log->commit);
+/* The history begins at the log start, which is durable; on disk perhaps later.  A failure behind
+ * the rename fails the log. */
+STRAND_MUST_USE int strand_log_trim_epochs(struct strand_log *log) STRAND_REQUIRES(log->commit);
 
 /* The epochs below OFFSET, durable.  Without replicas the newest goes on: it is this process's. */
 STRAND_MUST_USE int strand_log_cut_epochs(struct strand_log *log, int64_t offset);
@@ -374,6 +375,9 @@ STRAND_MUST_USE int strand_log_truncate_gated(struct strand_log *log, int64_t of
 
 /* Remove the file of a segment; not durable before the directory is synced. */
 STRAND_MUST_USE int strand_log_unlink_segment(struct strand_log *log, int64_t base_offset);
+
+/* Names in the log's directory become durable.  A failure fails the log: a later sync, of a round,
+ * would say 0. */
 STRAND_MUST_USE int strand_log_sync_directory(struct strand_log *log);
 
 /* A reset to OFFSET has been decided, durably (the slot says so): carry it out.  The positions are

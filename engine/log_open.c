@@ -297,7 +297,7 @@ find_or_create(struct strand_engine *engine, const char *topic, int32_t partitio
                            partition);
     if (log == NULL) {
         int status = strand_engine_check_new_topic(engine, topic);
-        if (status == STRAND_OK && atomic_load(&engine->checkpointer.names_strangers))
+        if (status == STRAND_OK && strand_checkpointer_names_strangers(engine))
             status = strand_checkpointer_write_registered(engine); /* before it lends its offsets */
         if (status == STRAND_OK)
             status = strand_log_create(engine, topic, partition,

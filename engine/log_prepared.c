@@ -158,7 +158,8 @@ strand_log_unprepare(struct strand_log *log)
     strand_mutex_unlock(&log->append);
     if (preparation != NULL && preparation->next_file != NULL) { /* nothing is appended any more */
         strand_prepare_discard_next(preparation);
-        (void)strand_log_sync_directory(log); /* it may come back: then it is in nobody's way */
+        /* It may come back: then it is in nobody's way. */
+        (void)strand_path_sync_directory(log->engine->config.fs, log->directory);
     }
     strand_mutex_lock(&log->append);
     log->preparation = NULL;

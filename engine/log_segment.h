@@ -58,6 +58,7 @@ struct strand_log_segment {
     bool name_is_durable; /* guarded by the commit lock */
     bool is_prepared;     /* more may stand in the file: to be cut by the seal */
     bool is_cut_off;      /* quarantined: what follows in the file is damaged */
+    bool was_shortened;   /* a write that failed was cut off, and no sync has begun since */
     bool is_listed;       /* in the log's list: its name means its file */
     bool was_used;        /* since the cache last looked */
     uint32_t references;  /* the log's list, and one for each user of the open file */

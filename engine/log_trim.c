@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "engine/log_internal.h"
+#include "recovery/frontier.h"
 
 static int trim_gated(struct strand_log *log, int64_t offset) STRAND_REQUIRES(log->commit);
 
@@ -61,6 +62,26 @@ strand_log_drop_trimmed(struct strand_log *log)
     return status == STRAND_OK && count > 0 ? strand_log_sync_directory(log) : status;
 }
 
+static int take_back(struct strand_log *log, int64_t log_start, int status)
+    STRAND_REQUIRES(log->commit);
+
+/* The trim has failed with STATUS: the log start is LOG_START as before; in the slot as well, if
+ * only its sync has failed, or the frontier's next one would trim all the same. */
+static int
+take_back(struct strand_log *log, int64_t log_start, int status)
+{
+    struct strand_frontier_slot slot;
+
+    strand_mutex_lock(&log->state);
+    log->log_start = log_start;
+    strand_mutex_unlock(&log->state);
+    if (!strand_frontier_find(log->engine->frontier, log->identity.id, &slot) ||
+        slot.log_start == log_start)
+        return status;
+    int written = strand_log_write_slot(log, 0, false);
+    return written == STRAND_OK ? status : strand_log_fail(log, written);
+}
+
 static int
 trim_gated(struct strand_log *log, int64_t offset)
 {
@@ -86,15 +107,13 @@ trim_gated(struct strand_log *log, int64_t offset)
         strand_log_wake_locked(log);
         strand_mutex_unlock(&log->state);
         strand_checkpointer_note(log->engine, 0);
-        strand_log_trim_epochs(log);
-        status = strand_log_drop_trimmed(log);
+        status = strand_log_trim_epochs(log);
+        if (status == STRAND_OK)
+            status = strand_log_drop_trimmed(log);
         strand_ballast_take(&log->engine->directory.ballast);
         return status;
     }
-    strand_mutex_lock(&log->state); /* not durable: to be trimmed again */
-    log->log_start = log_start;
-    strand_mutex_unlock(&log->state);
-    return status;
+    return take_back(log, log_start, status);
 }
 
 int

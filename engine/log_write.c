@@ -231,6 +231,21 @@ publish(struct strand_log *log, struct strand_log_segment *segment, const struct
         strand_log_want_preparation(log);
 }
 
+static void forget_group(struct strand_log *log, struct strand_log_segment *segment)
+    STRAND_REQUIRES(log->append);
+
+/* What was written of a group was cut off again, with what was prepared behind it.  A round by and
+ * by sees to it that a power cut does not bring whole batches back. */
+static void
+forget_group(struct strand_log *log, struct strand_log_segment *segment)
+{
+    strand_log_lose_prepared(log);
+    strand_mutex_lock(&log->state);
+    segment->was_shortened = true;
+    strand_mutex_unlock(&log->state);
+    strand_committer_ask_later(&log->engine->committer, log);
+}
+
 static int
 write_parts(struct strand_log_segment *segment, const struct group *group)
 {
@@ -258,7 +273,7 @@ write_group(struct strand_log *log, const struct group *group)
     if (status == STRAND_OK)
         publish(log, segment, group);
     else
-        strand_log_lose_prepared(log);
+        forget_group(log, segment);
     strand_log_segment_release(segment);
     return status == STRAND_ERR_FAILED ? strand_log_fail(log, status) : status;
 }

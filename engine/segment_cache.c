@@ -95,10 +95,26 @@ close_one(struct strand_segment_cache *cache)
     return file != NULL;
 }
 
-/* A log that keeps a file open only because its content is not durable, pinned; NULL: there is
- * none, or there is room. */
-static struct strand_log *
-take_dirty_log(struct strand_segment_cache *cache)
+/* Whether SEGMENT keeps its file open only because its content is not durable; then its log's
+ * commit lock was taken.  A log that is being worked on, or goes, is left: only tried, the lock
+ * breaks no order, and who deletes a log takes it once the log is marked. */
+STRAND_UNCHECKED_LOCKS static bool
+lock_if_dirty(struct strand_log_segment *segment)
+{
+    struct strand_log *log = segment->log;
+
+    strand_mutex_lock(&log->state);
+    bool is_dirty = segment->is_listed && segment->references == 1 && !log->is_closing &&
+                    log->health == STRAND_LOG_HEALTHY && strand_log_segment_is_dirty(segment) &&
+                    strand_mutex_try_lock(&log->commit);
+    strand_mutex_unlock(&log->state);
+    return is_dirty;
+}
+
+/* Make such a log durable, so that its file may be closed; false: there is none, or there is room.
+ */
+STRAND_UNCHECKED_LOCKS static bool
+commit_one(struct strand_segment_cache *cache)
 {
     struct strand_log *log = NULL;
 
@@ -108,34 +124,14 @@ take_dirty_log(struct strand_segment_cache *cache)
         struct strand_log_segment *segment = cache->hand;
 
         cache->hand = segment->cache_next;
-        strand_mutex_lock(&segment->log->state);
-        if (segment->is_listed && segment->references == 1 &&
-            segment->log->health == STRAND_LOG_HEALTHY && strand_log_segment_is_dirty(segment)) {
+        if (lock_if_dirty(segment))
             log = segment->log;
-            log->pin_count++;
-        }
-        strand_mutex_unlock(&segment->log->state);
     }
     strand_mutex_unlock(&cache->lock);
-    return log;
-}
-
-/* Make such a log durable, so that its file may be closed.  One that is being worked on is left. */
-static bool
-commit_one(struct strand_segment_cache *cache)
-{
-    struct strand_log *log = take_dirty_log(cache);
-    bool is_durable = false;
-
     if (log == NULL)
         return false;
-    if (strand_mutex_try_lock(&log->commit)) {
-        is_durable = strand_log_commit_locked(log) == STRAND_OK;
-        strand_mutex_unlock(&log->commit);
-    }
-    strand_mutex_lock(&log->state);
-    log->pin_count--;
-    strand_mutex_unlock(&log->state);
+    bool is_durable = strand_log_commit_locked(log) == STRAND_OK;
+    strand_mutex_unlock(&log->commit);
     return is_durable;
 }
 

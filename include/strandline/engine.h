@@ -3,7 +3,9 @@
  * One process writes a data directory at a time; any number of processes may read it with
  * STRAND_ENGINE_READ_ONLY.  Every function may be called from any thread.  A handle belongs to the
  * process that opened it: in a forked child every call fails with STRAND_ERR_FORKED but close and
- * release, which succeed and touch nothing: the memory goes with the child.
+ * release, which succeed and touch nothing: the memory goes with the child.  A child has a share of
+ * the directory's lock, too.  The parent gives it up for both when it closes; should it die without
+ * closing, the directory stays locked until the child has closed the engine, calls exec or ends.
  */
 #ifndef STRANDLINE_ENGINE_H
 #define STRANDLINE_ENGINE_H
@@ -145,7 +147,8 @@ struct strand_log_info {
 /* Return 0 to go on; anything else ends the listing and is returned. */
 typedef int strand_log_visit_fn(void *context, const struct strand_log_info *info);
 
-/* Visit every log, by topic (bytewise) and partition. */
+/* Visit every log, by topic (bytewise) and partition.  VISIT runs under a lock of the engine: it
+ * must not call the library, nor wait for somebody who does. */
 STRAND_API STRAND_MUST_USE int strand_engine_list(struct strand_engine *engine,
                                                   strand_log_visit_fn *visit, void *context);
 
@@ -189,7 +192,7 @@ struct strand_recovery_report {
 typedef int strand_recovery_visit_fn(void *context, const struct strand_recovery_report *report);
 
 /* Visit what opening found in every log that it opened, by topic and partition.  Logs created or
- * deleted since are left out. */
+ * deleted since are left out.  VISIT must not call the library, as above. */
 STRAND_API STRAND_MUST_USE int strand_engine_recovery_report(struct strand_engine *engine,
                                                              strand_recovery_visit_fn *visit,
                                                              void *context);

@@ -77,7 +77,8 @@ struct strand_fs {
     int64_t (*size)(struct strand_fs_file *file);
     int64_t (*links)(struct strand_fs_file *file); /* number of names the file has */
     /* Exclusive until close, against every other open file, same process included; -EAGAIN when
-     * held elsewhere. */
+     * held elsewhere.  In a forked child close gives up the child's share alone: it is called there
+     * once, for the lock of an engine that is closed in the child. */
     int (*lock)(struct strand_fs_file *file);
     int (*is_locked)(struct strand_fs_file *file); /* by another open file: 1, else 0 */
     /* 1 when PATH still names this very file, 0 when not. */

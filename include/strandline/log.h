@@ -114,9 +114,9 @@ struct strand_appended {
  *
  * Fails with nothing written: STRAND_ERR_INVALID (no records, a null header key, a size
  * or count without data, a negative timestamp other than STRAND_NO_TIMESTAMP), _TOO_LARGE, _CODEC,
- * _NO_SPACE (appends work again once there is room), _READ_ONLY, _QUARANTINED, _CLOSED, _NO_MEMORY.
- * Fails with the records written but perhaps not durable: _TIMEOUT, _TRUNCATED, _FAILED and _IO
- * (the log has failed: the records may or may not be there after reopening). */
+ * _NO_SPACE (appends work again once there is room), _IO, _DESCRIPTORS, _READ_ONLY, _QUARANTINED,
+ * _CLOSED, _NO_MEMORY.  Fails with the records written but perhaps not durable: _TIMEOUT,
+ * _TRUNCATED, _FAILED (the log has failed: the records may or may not be there after reopening). */
 STRAND_API STRAND_MUST_USE int strand_log_append(struct strand_log *log,
                                                  const struct strand_record *records, size_t count,
                                                  const struct strand_append_options *options,

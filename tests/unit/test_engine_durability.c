@@ -433,3 +433,24 @@ Test(engine_durability, log_whose_creation_failed_is_whole_or_not_there)
         fail_creation_everywhere(true, seed);
     }
 }
+
+Test(engine_durability, frontier_that_was_not_synced_is_replaced_by_and_by)
+{
+    int64_t next_ms = 0;
+
+    fixture_open();
+    (void)fixture_append("a");
+    strand_sim_disk_advance(fixture.disk, INT64_C(100000000));
+    strand_sim_disk_plan_clear(fixture.disk);
+    strand_sim_disk_plan_fault_of(fixture.disk, STRAND_SIM_SYNC, 1, EIO, false);
+    require_ok(strand_engine_run(fixture.engine, &next_ms));
+    strand_sim_disk_plan_clear(fixture.disk);
+    cr_expect_leq(next_ms, 5000);
+    strand_sim_disk_advance(fixture.disk, INT64_C(5000000000));
+    strand_sim_disk_plan_clear(fixture.disk);
+    require_ok(strand_engine_run(fixture.engine, NULL));
+    cr_expect_gt(strand_sim_disk_calls(fixture.disk), 0, "a file was written");
+    fixture_cut(STRAND_SIM_LOSE_ALL);
+    fixture_open();
+    cr_expect_eq(fixture_report().report.durable_end, 1, "the slot was on disk");
+}

@@ -304,3 +304,82 @@ Test(engine_posix, written_records_survive_the_process)
     fixture_open();
     cr_expect_str_eq(fixture_read(0, STRAND_READ_COMMITTED), "0=a 1=b");
 }
+
+/* ---- A lock that a child has, too ---- */
+
+/* Until every other process has closed its end. */
+static void
+wait_for_end(int descriptor)
+{
+    char byte;
+
+    while (read(descriptor, &byte, 1) > 0)
+        continue;
+}
+
+Test(engine_posix, child_that_lives_on_does_not_keep_what_the_parent_closes)
+{
+    int ends[2];
+
+    fixture_open();
+    (void)fixture_append("a");
+    cr_assert_eq(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        (void)close(ends[1]);
+        wait_for_end(ends[0]);
+        _exit(0);
+    }
+    cr_assert_gt(child, 0);
+    (void)close(ends[0]);
+    fixture_reopen();
+    cr_expect_str_eq(fixture_read(0, STRAND_READ_COMMITTED), "0=a");
+    (void)close(ends[1]);
+    cr_expect_eq(waitpid(child, NULL, 0), child);
+}
+
+static int parents_end[2]; /* written by nobody: ends with the parent */
+static int answer[2];
+
+/* The parent has opened the engine and dies without closing it: 0 if this process then can. */
+static char
+close_and_open(void)
+{
+    struct strand_engine *engine = NULL;
+
+    (void)close(parents_end[1]);
+    wait_for_end(parents_end[0]);
+    if (strand_log_close(fixture.log) != STRAND_OK ||
+        strand_engine_close(fixture.engine) != STRAND_OK)
+        return 1;
+    if (strand_engine_open(fixture.directory, &fixture.engine_options, &engine) != STRAND_OK)
+        return 2;
+    return strand_engine_close(engine) == STRAND_OK ? 0 : 3;
+}
+
+static int
+open_and_leave_to_a_child(void)
+{
+    fixture_open();
+    (void)fixture_append("a");
+    if (pipe(parents_end) != 0)
+        return 1;
+    pid_t child = fork();
+    if (child == 0) {
+        char code = close_and_open();
+
+        _exit(write(answer[1], &code, 1) == 1 ? 0 : 1);
+    }
+    return child > 0 ? 0 : 2;
+}
+
+Test(engine_posix, child_that_closes_can_open_when_the_parent_is_gone)
+{
+    char code = 77;
+
+    cr_assert_eq(pipe(answer), 0);
+    cr_expect_eq(exit_code_of_child(open_and_leave_to_a_child), 0);
+    (void)close(answer[1]);
+    cr_assert_eq(read(answer[0], &code, 1), 1);
+    cr_expect_eq(code, 0);
+}

@@ -193,3 +193,29 @@ Test(engine_reopening, log_of_a_broker_that_was_stopped_is_the_brokers)
     cut_two_openings(MARKER_ONLY, STRAND_SIM_LOSE_ALL);
     cut_two_openings(MARKER_ONLY, STRAND_SIM_KEEP_CONTENT);
 }
+
+/* ---- When a broker wrote, nobody knows ---- */
+
+static void
+open_in_next_boot(const char *brokers_file)
+{
+    fixture_open();
+    (void)fixture_append("a");
+    fixture_close();
+    fixture_cut(STRAND_SIM_KEEP_ALL);
+    if (brokers_file != NULL)
+        require_ok(strand_sim_disk_store(fixture.disk, brokers_file, "", 0));
+    fixture_open();
+}
+
+Test(engine_reopening, a_broker_may_have_written_in_this_boot)
+{
+    open_in_next_boot(NULL);
+    cr_expect_eq(fixture_report().report.is_same_boot, 0);
+    fixture_close();
+    open_in_next_boot(MARKER);
+    cr_expect_eq(fixture_report().report.is_same_boot, 1, "it was stopped");
+    fixture_close();
+    open_in_next_boot(FIXTURE_LOG "/00000000000000000000.index");
+    cr_expect_eq(fixture_report().report.is_same_boot, 1, "it was killed");
+}

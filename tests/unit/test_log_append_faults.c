@@ -189,3 +189,47 @@ Test(log_append_faults, dirty_segments_are_made_durable_before_their_files_are_c
     cr_expect_leq(strand_sim_disk_open_files(fixture.disk), 16 + 2);
     cr_expect_eq(strlen(fixture_read(0, STRAND_READ_COMMITTED)), 10 * 4 + 31 * 5 - 1);
 }
+
+/* ---- What was cut off again ---- */
+
+static struct strand_fs halving;
+static int writes_left; /* the first is done by half, the second finds no room */
+
+static int64_t
+write_half(struct strand_fs_file *file, const struct strand_fs_part *parts, int count,
+           int64_t position)
+{
+    const struct strand_fs_part half = {parts->data, parts->size / 2};
+
+    if (writes_left == 0)
+        return fixture.fs->write_at(file, parts, count, position);
+    return --writes_left > 0 ? fixture.fs->write_at(file, &half, 1, position) : -ENOSPC;
+}
+
+static void
+refuse_in_the_middle(void)
+{
+    writes_left = 2;
+    expect_status(STRAND_ERR_NO_SPACE, fixture_try_append("b", STRAND_WRITTEN, NULL));
+    cr_assert_eq(writes_left, 0);
+    cr_assert(strand_sim_disk_is_dirty(fixture.disk, FIXTURE_LOG));
+}
+
+Test(log_append_faults, what_was_cut_off_again_is_so_on_disk_after_the_commit_interval)
+{
+    halving = *fixture.fs;
+    halving.write_at = write_half;
+    fixture.engine_options.fs = &halving;
+    fixture_open();
+    (void)fixture_append("a");
+    refuse_in_the_middle();
+    strand_sim_disk_advance(fixture.disk, INT64_C(200000000));
+    require_ok(strand_engine_run(fixture.engine, NULL));
+    cr_expect_not(strand_sim_disk_is_dirty(fixture.disk, FIXTURE_LOG));
+
+    refuse_in_the_middle();
+    fixture_close();
+    cr_expect_not(strand_sim_disk_is_dirty(fixture.disk, FIXTURE_LOG));
+    fixture_open();
+    cr_expect_str_eq(fixture_read(0, STRAND_READ_COMMITTED), "0=a");
+}
