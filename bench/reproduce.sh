@@ -175,8 +175,11 @@ timed append-lz4 append --codec lz4 --sides strandline,codec --bytes "$fill" --c
 timed append-lz4-threads append --codec lz4 --threads 1,4,16 --sides strandline --bytes "$fill"
 
 # 2, 3, 5, 6: peers.  Whole gigabytes where they are not synced.
+# By nobody synced meanwhile; then Strandline with its defaults.
 timed peers-append-zero compare --works append,append-64 --preparation zero --bytes "$large" \
     --sides "strandline$(peers rocksdb)" --commit-interval-ms 600000 --commit-bytes 64g
+timed peers-append-none compare --works append,append-64 --preparation none --bytes "$large" \
+    --sides "strandline$all_peers" --commit-interval-ms 600000 --commit-bytes 64g
 timed compare-append compare --works append,append-64 --preparation none --bytes "$large" \
     --sides "strandline$all_peers"
 timed compare-durable compare --works durable,durable-16 --bytes "$small"
