@@ -11,7 +11,7 @@
 #   --servers    Kafka and NATS, too, where they are at hand (peers_remote.sh)
 #   --program P  instead of build/release/bin/strandline-bench
 #
-# The full form takes about 2 hours, and 28 GiB of free space with all peers; with --loop ten minutes more
+# The full form takes about an hour and a half, and 28 GiB of free space with all peers; with --loop ten minutes more
 # for each.  It can be interrupted: what is in OUT stays, and a run whose file is there is not made again.
 # A run that fails leaves what it has printed in OUT/NAME.partial, which is no result, and is made when this
 # is called again; the others are made all the same.  Exit codes: 0 everything is there, 1 something is
